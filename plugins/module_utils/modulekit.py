@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every module of ours that changes a board does alike: check mode, diff, ledger, errors in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step, run_steps
+
+LEDGER_OPTION = {"ledger": {"type": "str", "choices": ["board", "topology"], "default": "topology"}}
+
+
+def fail(module: AnsibleModule, error: BoardError) -> NoReturn:
+    """End the module with the error's one sentence; a refusal is told apart, since the board can do no better."""
+    unmet = {"unmet": [str(error)]} if isinstance(error, Refusal) else {}
+    module.fail_json(msg=str(error), **unmet)
+
+
+def change_board(
+    module: AnsibleModule,
+    plan: Callable[[], Sequence[Step]],
+    after: Callable[[], dict[str, Any]] | None = None,
+) -> NoReturn:
+    """Plan, then show (check mode) or do, through the ledger named by the module's ``ledger`` option.
+
+    ``after`` is called once the steps are done (in check mode too, on the board as it is) and gives the
+    module's result; it only reads.
+    """
+    try:
+        steps = list(plan())
+        if not module.check_mode:
+            run_steps(steps, Ledger(module.params["ledger"]))
+        result = after() if after else {}
+    except BoardError as error:
+        fail(module, error)
+    says = [step.says() for step in steps]
+    module.exit_json(
+        changed=bool(steps),
+        steps=says,
+        diff={"before": "", "after": "".join(f"{line}\n" for line in says)},
+        **result,
+    )

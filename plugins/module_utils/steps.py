@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A change to a board as data: what is done, and what undoes it.
+
+A planner compares what is with what should be and returns steps; it touches nothing. A step names an
+operation and its arguments, both JSON, so that the ledger can keep the step's undo on disk and a later
+process can run it. Every operation is idempotent: an undo may be run although its change never happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class BoardError(Exception):
+    """Something on this board that stops us, said in one sentence for its admin."""
+
+
+class Refusal(BoardError):
+    """We could, but must not: the object is somebody else's, or the board would be lost."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    function: Callable[..., None]
+    phrase: str
+
+
+OPERATIONS: dict[str, Operation] = {}
+
+
+def operation(name: str, phrase: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as the operation ``name``; ``phrase`` is a format string over its arguments."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        OPERATIONS[name] = Operation(function, phrase)
+        return function
+
+    return register
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change: ``op`` with ``args``, and the step that restores what was there before.
+
+    ``undo`` is None where nothing has to be restored: the thing taken away was ours, and the undo of its
+    making, which is in the ledger already, ends in the same absence.
+    """
+
+    op: str
+    args: dict[str, Any] = field(default_factory=dict)
+    undo: Step | None = None
+
+    def says(self) -> str:
+        known = OPERATIONS.get(self.op)
+        if known is None:
+            return f"{self.op} {self.args}"
+        return known.phrase.format(**self.args)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"op": self.op, "args": self.args}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Step:
+        return cls(data["op"], dict(data["args"]))
+
+    def run(self) -> None:
+        """Do it. Raises BoardError with the step's own words in front when the operation fails."""
+        known = OPERATIONS.get(self.op)
+        if known is None:
+            raise BoardError(f"unknown operation {self.op!r}: this ledger is from another version")
+        try:
+            known.function(**self.args)
+        except BoardError:
+            raise
+        except Exception as error:
+            raise BoardError(f"{self.says()}: {error}") from error
+
+
+class WriteAhead(Protocol):
+    """What run_steps needs of a ledger."""
+
+    def intend(self, step: Step) -> None: ...
+
+
+def run_steps(steps: Iterable[Step], ledger: WriteAhead) -> None:
+    """Do each step, with its undo on disk before the change is made."""
+    for step in steps:
+        ledger.intend(step)
+        step.run()
