@@ -38,8 +38,7 @@ class CollectionHook(BuildHookInterface[Any]):
         root = Path(self.root)
         for part in PARTS:
             source = root / part
-            files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
-            for path in files:
-                if path.exists() and "__pycache__" not in path.parts:
+            for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+                if path.is_file() and "__pycache__" not in path.parts:
                     relative = path.relative_to(root).as_posix()
                     build_data["force_include"][str(path)] = f"{COLLECTION}/{relative}"
