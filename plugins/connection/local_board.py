@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enter a local board: the ``local`` connection, with nsenter(1) in front."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: local_board
+short_description: Run in a local board's namespaces
+description:
+  - Runs tasks in a board that M(netlab.testbed.local_boards) made on this machine.
+  - Enters all of the board's namespaces. A network-only nsenter would leave the machine's /sys in view.
+  - Needs root; a user other than root needs sudo without a password.
+author: netlab-testbed maintainers (@netlab-testbed)
+options:
+  board:
+    description: The board's name.
+    type: str
+    default: inventory_hostname
+    vars:
+      - name: inventory_hostname
+      - name: local_board_name
+  become_success_timeout:
+    description: Seconds to wait for become to succeed. The local connection plugin reads it.
+    version_added: 0.1.0
+    default: 10
+    type: int
+    ini:
+      - {section: local_become_plugin, key: become_success_timeout}
+    env:
+      - name: ANSIBLE_LOCAL_BECOME_SUCCESS_TIMEOUT
+    vars:
+      - name: ansible_local_become_success_timeout
+  become_strip_preamble:
+    description: Whether to strip what become wrote before the module's output. The local connection plugin reads it.
+    version_added: 0.1.0
+    default: true
+    type: bool
+    ini:
+      - {section: local_become_plugin, key: become_strip_preamble}
+    env:
+      - name: ANSIBLE_LOCAL_BECOME_STRIP_PREAMBLE
+    vars:
+      - name: ansible_local_become_strip_preamble
+"""
+
+import os
+import shlex
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.connection.local import Connection as LocalConnection
+from ansible_collections.netlab.testbed.plugins.module_utils.local_board import board_pid
+
+
+class Connection(LocalConnection):
+    """``local``, inside the namespaces of a board."""
+
+    transport = "netlab.testbed.local_board"
+
+    def _init_pid(self) -> int:
+        # Options are set after _connect, so the board is looked up at each use.
+        name = self.get_option("board")
+        pid = board_pid(name)
+        if pid is None:
+            raise AnsibleConnectionFailure(f"local board {name} is not up; `netlab deploy` starts it")
+        return pid
+
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+        enter = ["nsenter", "-t", str(self._init_pid()), "-a", "--"]
+        if os.geteuid() != 0:
+            enter = ["sudo", "-n", *enter]
+        inside = shlex.join([*enter, "/bin/sh", "-c", cmd])
+        return super().exec_command(inside, in_data=in_data, sudoable=sudoable)
+
+    def _inside(self, path: str) -> str:
+        """The board's view of an absolute path: its /run, /tmp and /dev are its own."""
+        return f"/proc/{self._init_pid()}/root{os.path.abspath(path)}"
+
+    def put_file(self, in_path: str, out_path: str) -> None:
+        super().put_file(in_path, self._inside(out_path))
+
+    def fetch_file(self, in_path: str, out_path: str) -> None:
+        super().fetch_file(self._inside(in_path), out_path)

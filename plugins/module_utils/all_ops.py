@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every operation that a ledger may name: importing this registers them all."""
+
+from __future__ import annotations
+
+from ansible_collections.netlab.testbed.plugins.module_utils import (
+    domain_ops,
+    link_ops,
+    process_ops,
+)
+
+__all__ = ["domain_ops", "link_ops", "process_ops"]

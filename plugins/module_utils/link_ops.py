@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Links as the kernel has them, and the operations on them: rtnetlink(7) through pyroute2, ethtool(8) for offloads."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, operation
+
+IFF_UP = 0x1
+IFF_PROMISC = 0x100
+PROTO_KERNEL = 2  # rtm_protocol of routes that the kernel makes by itself, rtnetlink(7)
+TABLE_MAIN = 254
+
+
+@contextlib.contextmanager
+def _netlink() -> Iterator[IPRoute]:
+    with IPRoute() as ip:
+        yield ip
+
+
+def read(names_with_features: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
+    """Every link of the board by name; offloads (slow: a program each) only for the names asked for."""
+    with _netlink() as ip:
+        messages = list(ip.get_links())
+        names = {message["index"]: message.get_attr("IFLA_IFNAME") for message in messages}
+        links = {names[message["index"]]: _link(message, names) for message in messages}
+        for message in ip.get_addr(family=2):
+            address = f"{message.get_attr('IFA_LOCAL') or message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"
+            links[names[message["index"]]]["addresses"].append(address)
+        for message in ip.get_routes(family=2, table=TABLE_MAIN):
+            out = names.get(message.get_attr("RTA_OIF"))
+            if out and message["proto"] != PROTO_KERNEL:
+                links[out]["routes"].append(_route(message))
+    for name in names_with_features:
+        if name in links:
+            links[name]["features"], links[name]["fixed_features"] = read_features(name)
+    return links
+
+
+def _link(message: Any, names: dict[int, str]) -> dict[str, Any]:
+    info = message.get_attr("IFLA_LINKINFO")
+    kind = info.get_attr("IFLA_INFO_KIND") if info else None
+    # a persistent tap and a tun are one kind to the kernel
+    kind = "tap" if kind in ("tun", "tuntap") else kind
+    return {
+        "name": message.get_attr("IFLA_IFNAME"),
+        "index": message["index"],
+        "kind": kind,
+        "alias": message.get_attr("IFLA_IFALIAS") or "",
+        "mac": message.get_attr("IFLA_ADDRESS"),
+        "mtu": message.get_attr("IFLA_MTU"),
+        "master": names.get(message.get_attr("IFLA_MASTER"), ""),
+        "parent": names.get(message.get_attr("IFLA_LINK")),
+        "up": bool(message["flags"] & IFF_UP),
+        "promiscuous": bool(message["flags"] & IFF_PROMISC),
+        "carrier": bool(message.get_attr("IFLA_CARRIER")),
+        "addresses": [],
+        "routes": [],
+        "features": {},
+        "fixed_features": [],
+    }
+
+
+def _route(message: Any) -> dict[str, Any]:
+    destination = message.get_attr("RTA_DST")
+    route = {
+        "dst": f"{destination}/{message['dst_len']}" if destination else "default",
+        "gateway": message.get_attr("RTA_GATEWAY"),
+        "prefsrc": message.get_attr("RTA_PREFSRC"),
+        "priority": message.get_attr("RTA_PRIORITY"),
+        "proto": message["proto"],
+        "scope": message["scope"],
+    }
+    return {key: value for key, value in route.items() if value is not None}
+
+
+def read_features(name: str) -> tuple[dict[str, bool], list[str]]:
+    """(feature -> on, names that the driver has fixed), by ``ethtool --json -k``."""
+    done = subprocess.run(
+        ["ethtool", "--json", "-k", name], capture_output=True, text=True, timeout=10, check=False
+    )
+    if done.returncode:
+        raise BoardError(f"cannot read the offloads of {name}: {done.stderr.strip()}")
+    (features,) = json.loads(done.stdout)
+    del features["ifname"]
+    return {key: value["active"] for key, value in features.items()}, [
+        key for key, value in features.items() if value["fixed"]
+    ]
+
+
+def _index(ip: IPRoute, name: str) -> int | None:
+    found = ip.link_lookup(ifname=name)
+    return found[0] if found else None
+
+
+def _need(ip: IPRoute, name: str) -> int:
+    index = _index(ip, name)
+    if index is None:
+        raise BoardError(f"interface {name} is gone")
+    return index
+
+
+@operation("link.add", "add {kind} {name}")
+def add(name: str, kind: str, parent: str | None = None, mac: str | None = None) -> None:
+    with _netlink() as ip:
+        if _index(ip, name) is None:
+            extra: dict[str, Any] = {"address": mac} if mac else {}
+            if kind == "tap":
+                ip.link("add", ifname=name, kind="tuntap", mode="tap")
+                if mac:
+                    ip.link("set", index=_need(ip, name), address=mac)
+            elif kind == "macvtap":
+                # bridge mode: guests on one parent reach each other; private and vepa do not
+                ip.link("add", ifname=name, kind=kind, link=_need(ip, str(parent)), macvtap_mode="bridge", **extra)
+            else:
+                ip.link("add", ifname=name, kind=kind, **extra)
+        index = _need(ip, name)
+        ip.link("set", index=index, ifalias=MARK)
+    if kind == "macvtap":
+        _make_tap_node(name)
+
+
+def _make_tap_node(name: str) -> None:
+    """/dev/tapN of a macvtap, where no udev makes it: numbers from sysfs."""
+    (device,) = Path(f"/sys/class/net/{name}").glob("tap*/dev")
+    node = Path("/dev") / device.parent.name
+    if not node.exists():
+        major, minor = device.read_text(encoding="ascii").strip().split(":")
+        os.mknod(node, mode=stat.S_IFCHR | 0o600, device=os.makedev(int(major), int(minor)))
+
+
+@operation("link.delete", "delete {kind} {name}")
+def delete(name: str, kind: str | None = None) -> None:
+    """Only a link of ours: with our mark, or just born by us (of that kind, not marked yet by anybody)."""
+    with _netlink() as ip:
+        index = _index(ip, name)
+        if index is None:
+            return
+        (message,) = ip.get_links(index)
+        link = _link(message, {})
+        if link["alias"] != MARK and not (link["alias"] == "" and link["kind"] == kind):
+            raise Refusal(f"interface {name} is not this testbed's (its alias is {link['alias']!r}): left as it is")
+        try:
+            ip.link("del", index=index)
+        except NetlinkError as error:
+            if error.code != errno.ENODEV:
+                raise
+    if kind == "macvtap":
+        node = Path(f"/dev/tap{index}")
+        if node.is_char_device():
+            node.unlink()
+
+
+@operation("link.set", "set {name} {settings}")
+def set_link(name: str, settings: dict[str, Any]) -> None:
+    """Settings by name: mac, mtu, master ("" is none), promiscuous, up. A link that is gone has nothing to set."""
+    with _netlink() as ip:
+        index = _index(ip, name)
+        if index is None:
+            return
+        request: dict[str, Any] = {}
+        if "mtu" in settings:
+            request["mtu"] = settings["mtu"]
+        if "master" in settings:
+            request["master"] = _need(ip, settings["master"]) if settings["master"] else 0
+        if "mac" in settings:
+            request["address"] = settings["mac"]
+        if request:
+            ip.link("set", index=index, **request)
+        bits = {"up": IFF_UP, "promiscuous": IFF_PROMISC}
+        mask = sum(bit for key, bit in bits.items() if key in settings)
+        if mask:
+            on = sum(bit for key, bit in bits.items() if settings.get(key))
+            ip.link("set", index=index, flags=on, change=mask)
+
+
+@operation("link.features", "set offloads of {name}: {features}")
+def set_features(name: str, features: dict[str, bool]) -> None:
+    """``ethtool -K``. Kernel and driver may turn others with them: only those named are restored."""
+    if not features or not Path(f"/sys/class/net/{name}").exists():
+        return
+    switches = [word for key, on in features.items() for word in (key, "on" if on else "off")]
+    done = subprocess.run(["ethtool", "-K", name, *switches], capture_output=True, text=True, timeout=10, check=False)
+    if done.returncode:
+        raise BoardError(f"cannot set the offloads of {name}: {done.stderr.strip()}")
+
+
+@operation("link.address_add", "add {address} to {name}")
+def address_add(name: str, address: str, routes: list[dict[str, Any]]) -> None:
+    """The address, then the routes that the kernel dropped with it."""
+    with _netlink() as ip:
+        index = _index(ip, name)
+        if index is None:
+            return
+        host, _, length = address.partition("/")
+        broadcast = str(ipaddress.ip_interface(address).network.broadcast_address)
+        with _tolerating(errno.EEXIST):
+            ip.addr("add", index=index, address=host, prefixlen=int(length), broadcast=broadcast)
+        for route in routes:
+            with _tolerating(errno.EEXIST):
+                ip.route("add", oif=index, **route)
+
+
+@operation("link.address_delete", "remove {address} from {name}")
+def address_delete(name: str, address: str) -> None:
+    with _netlink() as ip:
+        index = _index(ip, name)
+        if index is None:
+            return
+        host, _, length = address.partition("/")
+        with _tolerating(errno.EADDRNOTAVAIL):
+            ip.addr("delete", index=index, address=host, prefixlen=int(length))
+
+
+@contextlib.contextmanager
+def _tolerating(code: int) -> Iterator[None]:
+    """What the kernel says when a thing is already as asked."""
+    try:
+        yield
+    except NetlinkError as error:
+        if error.code != code:
+            raise

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A local board: a container of Linux namespaces on this machine, held by one init process.
+
+Everything of the board (processes, links, mounts, sockets, its libvirtd and guests) lives in namespaces
+that die with the init, so removing a board is killing one process: namespaces(7), pid_namespaces(7).
+The init is ``tini``: libvirtd waits for ever for a zombie QEMU where the init does not reap orphans.
+
+What is written outside is one small record a board, ``/run/netlab-testbed/boards/NAME``, with the init's pid
+and start time (a pid alone may be somebody else's by now).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, operation
+
+RECORDS = Path("/run/netlab-testbed/boards")
+MARK = "NETLAB_TESTBED_BOARD"
+START_LIMIT = 15.0  # seconds; measured: 0.05
+
+# Run by the board's init, once, in its new namespaces. Everything that a board's programs write to by fixed
+# name is a private tmpfs; /dev has no kvm node: libvirt throws its capability cache away at every start where
+# there is one that does not work, so the accelerator probe makes the node, and only where KVM really works.
+SETUP = r"""
+set -eu
+fail() { echo "$1" >&2; exit 1; }
+mount -t sysfs -o nosuid,nodev,noexec sysfs /sys || fail "cannot mount sysfs"
+mount -t bpf -o mode=0700 bpf /sys/fs/bpf 2>/dev/null || true
+mount -t tmpfs -o mode=0755,nosuid tmpfs /mnt
+cd /mnt
+for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do
+  IFS=: read -r name major minor <<NODE
+$node
+NODE
+  mknod -m 0666 "$name" c "$major" "$minor"
+done
+mkdir -m 0755 net pts
+mkdir -m 1777 shm
+mknod -m 0666 net/tun c 10 200
+minor=$(awk '$2 == "vhost-net" { print $1 }' /proc/misc)
+if [ -n "$minor" ]; then mknod -m 0600 vhost-net c 10 "$minor"; fi
+ln -s /proc/self/fd fd; ln -s /proc/self/fd/0 stdin; ln -s /proc/self/fd/1 stdout; ln -s /proc/self/fd/2 stderr
+ln -s pts/ptmx ptmx
+cd /
+mount --move /mnt /dev
+mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts /dev/pts
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount -t tmpfs -o mode=0755,nosuid tmpfs /run
+mkdir -m 1777 /run/lock
+mount -t tmpfs -o mode=1777,nosuid tmpfs /tmp
+for folder in $NETLAB_TESTBED_PRIVATE; do mount -t tmpfs -o mode=0755,nosuid tmpfs "$folder"; done
+mount --bind "$NETLAB_TESTBED_LIBVIRT_CACHE" /var/cache/libvirt
+mkdir -p /etc/libvirt/qemu /var/lib/libvirt/qemu /var/log/libvirt/qemu
+cat > /etc/libvirt/qemu.conf <<CONF
+stdio_handler = "file"
+user = "root"
+group = "root"
+security_driver = "none"
+cgroup_controllers = []
+namespaces = []
+remember_owner = 0
+CONF
+hostname "$NETLAB_TESTBED_BOARD"
+ip link set lo up
+echo ready >&3
+exec 3>&-
+exec sleep infinity
+"""
+
+PRIVATE = ("/etc/libvirt", "/var/lib/libvirt", "/var/log/libvirt", "/var/lib/netlab-testbed")
+LIBVIRT_CACHE = Path("/var/cache/netlab-testbed/libvirt")
+
+
+def start_time(pid: int) -> str:
+    """Field 22 of /proc/PID/stat (clock ticks since boot), proc_pid_stat(5); OSError where there is no such process."""
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return stat.rpartition(")")[2].split()[19]
+
+
+def board_pid(name: str, records: Path = RECORDS) -> int | None:
+    """The pid of the board's init, or None where the board is not up."""
+    try:
+        record = json.loads((records / name).read_text(encoding="ascii"))
+        pid = int(record["pid"])
+        return pid if start_time(pid) == record["start_time"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _marked_inits() -> dict[str, int]:
+    """Board inits found by the mark in their environment: also those whose record was never written."""
+    found: dict[str, int] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+            comm = (entry / "comm").read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            continue
+        for item in environment:
+            key, _, value = item.partition(b"=")
+            if key == MARK.encode() and comm in ("tini", "unshare"):
+                name = value.decode(errors="replace")
+                # the board's own init, not the unshare(1) that waits for it outside
+                if comm == "tini" or name not in found:
+                    found[name] = int(entry.name)
+    return found
+
+
+def current_boards() -> list[str]:
+    """Names of the local boards that are up."""
+    recorded = {path.name for path in RECORDS.iterdir()} if RECORDS.is_dir() else set()
+    return sorted({name for name in recorded if board_pid(name)} | set(_marked_inits()))
+
+
+def run_in_board(name: str, argv: list[str]) -> str:
+    """Run one program in a board's namespaces; its stdout. BoardError with its stderr when it fails."""
+    pid = board_pid(name)
+    if pid is None:
+        raise BoardError(f"local board {name} is not up")
+    done = subprocess.run(
+        ["nsenter", "-t", str(pid), "-a", "--", *argv], capture_output=True, text=True, timeout=15, check=False
+    )
+    if done.returncode:
+        raise BoardError(f"{name}: {' '.join(argv)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def current_links(name: str) -> set[str]:
+    """Interfaces that a board has."""
+    return {link["ifname"] for link in json.loads(run_in_board(name, ["ip", "-json", "link"]))}
+
+
+@operation("local_board.start", "start local board {name}")
+def start(name: str) -> None:
+    if board_pid(name):
+        return
+    missing = [program for program in ("unshare", "tini", "nsenter", "ip") if shutil.which(program) is None]
+    if missing:
+        raise BoardError(f"local boards need {', '.join(missing)} (packages util-linux, tini, iproute2)")
+    stop(name)  # an init whose record was lost must not hold the name
+    RECORDS.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for folder in (*PRIVATE, "/var/cache/libvirt", LIBVIRT_CACHE):
+        Path(folder).mkdir(mode=0o755, parents=True, exist_ok=True)
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        MARK: name,
+        "NETLAB_TESTBED_PRIVATE": " ".join(PRIVATE),
+        "NETLAB_TESTBED_LIBVIRT_CACHE": str(LIBVIRT_CACHE),
+    }
+    ready, ready_write = os.pipe()
+    errors, errors_write = os.pipe()
+    try:
+        command = ["unshare", "--fork", "--pid", "--mount", "--uts", "--net", "--ipc", "--kill-child", "--mount-proc"]
+        # The setup talks on descriptor 3, which the shell gets from our pipe.
+        setup = ["tini", "--", "sh", "-c", f'exec 3>&{ready_write}; exec "$@"', "sh", "sh", "-c", SETUP]
+        outside = subprocess.Popen(
+            [*command, *setup], env=environment, pass_fds=(ready_write,), start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors_write, cwd="/",
+        )  # fmt: skip
+        os.close(ready_write)
+        os.close(errors_write)
+        readable, _, _ = select.select([ready], [], [], START_LIMIT)
+        if not readable or not os.read(ready, 16):
+            outside.kill()
+            outside.wait()
+            os.set_blocking(errors, False)
+            said = os.read(errors, 4096).decode(errors="replace").strip() if select.select([errors], [], [], 0)[0] else ""
+            raise BoardError(f"local board {name} did not start: {said or f'not ready after {START_LIMIT:.0f} s'}")
+    finally:
+        os.close(ready)
+        os.close(errors)
+    init = _only_child(outside.pid)
+    record = {"pid": init, "start_time": start_time(init)}
+    scratch = RECORDS / f".{name}.new"
+    scratch.write_text(json.dumps(record), encoding="ascii")
+    scratch.replace(RECORDS / name)
+
+
+def _only_child(pid: int) -> int:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    if len(children) != 1:
+        raise BoardError(f"process {pid} should hold one init and holds {len(children)}")
+    return int(children[0])
+
+
+@operation("local_board.stop", "stop local board {name}")
+def stop(name: str) -> None:
+    """Kill the init and wait until it is gone: then all that was in its namespaces is."""
+    pid = board_pid(name) or _marked_inits().get(name)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            handle = os.pidfd_open(pid)
+            try:
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+                if not select.select([handle], [], [], START_LIMIT)[0]:
+                    raise BoardError(f"the init of local board {name} (pid {pid}) does not die")
+            finally:
+                os.close(handle)
+    (RECORDS / name).unlink(missing_ok=True)
+    for folder in (RECORDS, RECORDS.parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # only when empty
+
+
+@operation("local_board.wire", "wire {a_board}/{a_link} to {b_board}/{b_link}")
+def wire(a_board: str, a_link: str, b_board: str, b_link: str) -> None:
+    """A veth pair with one end in each board: veth(4). It goes with either board."""
+    pids = {board: board_pid(board) for board in (a_board, b_board)}
+    if None in pids.values():
+        raise BoardError(f"cannot wire {a_board} to {b_board}: not both are up")
+    # Born inside board a, the far end straight into board b: the machine itself never sees the cable.
+    argv = ["ip", "link", "add", a_link, "type", "veth", "peer", "name", b_link, "netns", str(pids[b_board])]
+    done = subprocess.run(
+        ["nsenter", "-t", str(pids[a_board]), "-n", "--", *argv], capture_output=True, text=True, timeout=15, check=False
+    )
+    if done.returncode:
+        raise BoardError(f"cannot wire {a_board}/{a_link} to {b_board}/{b_link}: {done.stderr.strip()}")
+    for board, link in ((a_board, a_link), (b_board, b_link)):
+        run_in_board(board, ["ip", "link", "set", link, "up"])
+
+
+def wait_gone(names: list[str], limit: float = START_LIMIT) -> None:
+    """Until none of the boards' namespaces has a process left."""
+    deadline = time.monotonic() + limit
+    while any(board_pid(name) for name in names):
+        if time.monotonic() > deadline:
+            raise BoardError(f"still up after {limit:.0f} s: {', '.join(names)}")
+        time.sleep(0.01)
+
+
+def wanted_cables(cables: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """``[{board: link, board: link}]`` as the wire operation's arguments."""
+    wires = []
+    for cable in cables:
+        if len(cable) != 2:
+            raise BoardError(f"a cable has two ends on two boards, this one has {len(cable)}: {cable}")
+        (a_board, a_link), (b_board, b_link) = cable.items()
+        wires.append({"a_board": a_board, "a_link": a_link, "b_board": b_board, "b_link": b_link})
+    return wires
