@@ -104,6 +104,9 @@ class Ledger:
                 "step": step.as_dict(),
                 "undo": step.undo.as_dict(),
             })
+            if "state" in data["deployment"]:
+                # until the roles say again that it is whole
+                data["deployment"]["state"] = "building"
             self._write(data)
 
     def note(self, **facts: Any) -> bool:

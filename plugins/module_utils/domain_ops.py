@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests as libvirt has them, and the operations on them: libvirt-python on the board's own libvirtd.
+
+Guests are transient domains: nothing of them is left once they are off, and a board that was rebooted
+has none, which is what its ledger then says too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.netlab.testbed.plugins.module_utils.domain_xml import digest_of
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_agent import AgentSilent, GuestAgent
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, operation
+
+URI = "qemu:///system"
+DISKS = Path("/var/lib/netlab-testbed/disks")
+SHUTDOWN_LIMIT = 5.0  # seconds: a guest that cannot be reached is switched off
+
+# netserver may run already: then the second one ends with an error, and that is all right.
+CONFIGURE = r"""
+set -e
+nic=$1 address=$2 gateway=$3
+ip link set dev "$nic" up
+for other in $(ip -4 -o address show dev "$nic" | awk '{ print $4 }'); do
+  [ "$other" = "$address" ] || ip address del "$other" dev "$nic"
+done
+ip -4 -o address show dev "$nic" | grep -q " $address " || ip address add "$address" dev "$nic"
+[ -z "$gateway" ] || ip route replace default via "$gateway"
+"""
+
+
+@contextlib.contextmanager
+def connection() -> Iterator[Any]:
+    """The board's libvirtd. BoardError where there is none."""
+    try:
+        import libvirt  # noqa: PLC0415  boards that are only peers have none
+    except ImportError as error:
+        raise BoardError("this board's Python has no libvirt module: package python3-libvirt") from error
+    # libvirt writes each error to stderr before it raises it
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)
+    try:
+        opened = libvirt.open(URI)
+    except libvirt.libvirtError as error:
+        raise BoardError(f"no libvirtd answers at {URI}: {error.get_error_message()}") from error
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def domain_named(libvirtd: Any, name: str) -> Any | None:
+    """The domain, running or only defined; None where there is none of that name."""
+    import libvirt  # noqa: PLC0415
+
+    try:
+        return libvirtd.lookupByName(name)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
+
+
+def read(agent_limit: int = 2) -> dict[str, dict[str, Any]]:
+    """Every domain of the board by name: {ours, digest, running, interfaces or None where no agent answers}."""
+    found: dict[str, dict[str, Any]] = {}
+    with connection() as libvirtd:
+        for domain in libvirtd.listAllDomains():
+            digest = digest_of(domain.XMLDesc())
+            running = bool(domain.isActive())
+            interfaces = None
+            if digest is not None and running:
+                with contextlib.suppress(AgentSilent):
+                    interfaces = GuestAgent(domain).interfaces()
+            found[domain.name()] = {
+                "ours": digest is not None, "digest": digest, "running": running, "interfaces": interfaces,
+            }  # fmt: skip
+    return found
+
+
+@operation("domain.create", "start guest {name}")
+def create(name: str, xml: str) -> None:
+    import libvirt  # noqa: PLC0415
+
+    with connection() as libvirtd:
+        domain = domain_named(libvirtd, name)
+        if domain is not None and domain.isActive():
+            if digest_of(domain.XMLDesc()) == digest_of(xml):
+                return
+            raise Refusal(f"a domain named {name} runs already and is not this testbed's guest")
+        try:
+            libvirtd.createXML(xml, 0)
+        except libvirt.libvirtError as error:
+            raise BoardError(f"guest {name} does not start: {error.get_error_message()}") from error
+
+
+@operation("domain.remove", "remove guest {name}")
+def remove(name: str) -> None:
+    """Asked to shut down, then switched off. Never a domain without our mark. No libvirtd: nothing runs."""
+    import libvirt  # noqa: PLC0415
+
+    try:
+        with connection() as libvirtd:
+            domain = domain_named(libvirtd, name)
+            if domain is None:
+                return
+            if digest_of(domain.XMLDesc()) is None:
+                raise Refusal(f"domain {name} is not this testbed's: left as it is")
+            # Nothing in a guest of ours outlives it: pulling the plug is the quick and sure way.
+            with contextlib.suppress(libvirt.libvirtError):
+                domain.destroy()
+            _wait_gone(libvirtd, name)
+    except BoardError as error:
+        if isinstance(error, Refusal) or _qemu_of(name):
+            raise
+
+
+def _wait_gone(libvirtd: Any, name: str) -> None:
+    deadline = time.monotonic() + SHUTDOWN_LIMIT
+    while domain_named(libvirtd, name) is not None:
+        if time.monotonic() > deadline:
+            raise BoardError(f"guest {name} does not go")
+        time.sleep(0.01)
+
+
+def _qemu_of(name: str) -> list[int]:
+    """Pids of the QEMU that libvirt started for this guest (``-name guest=NAME,...``)."""
+    word = f"guest={name},"
+    pids = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                if words and b"qemu-system" in words[0] and any(part.startswith(word.encode()) for part in words):
+                    pids.append(int(entry.name))
+    return pids
+
+
+@operation("domain.configure", "give guest {name} {address}")
+def configure(name: str, mac: str, address: str, gateway: str, limit: float) -> None:
+    """Wait for the guest's agent, set its address, start the far end that proofs and instruments talk to."""
+    with connection() as libvirtd:
+        domain = domain_named(libvirtd, name)
+        if domain is None:
+            raise BoardError(f"guest {name} is gone: see its log in /var/log/libvirt/qemu/{name}.log")
+        agent = GuestAgent(domain)
+        _wait_for(domain, agent, limit)
+        nics = [nic["name"] for nic in agent.interfaces() if nic["mac"] == mac.lower()]
+        if not nics:
+            raise BoardError(f"guest {name} has no interface with address {mac}: it lacks a driver for it")
+        code, out, err = agent.run(["/bin/sh", "-c", CONFIGURE, "sh", nics[0], address, gateway], timeout=20)
+        if code:
+            raise BoardError(f"guest {name}: cannot set {address} on {nics[0]}: {(err or out).strip()}")
+        code, out, err = agent.run(["/bin/sh", "-c", "netserver >/dev/null 2>&1 || pidof netserver >/dev/null"], 20)
+        if code:
+            raise BoardError(f"guest {name}: netserver does not start in it; is netperf installed there?")
+
+
+def _wait_for(domain: Any, agent: GuestAgent, limit: float) -> None:
+    deadline = time.monotonic() + limit
+    while not agent.ping():
+        if not domain.isActive():
+            raise BoardError(f"guest {domain.name()} went off while booting")
+        if time.monotonic() > deadline:
+            raise BoardError(f"guest {domain.name()}: no agent answers after {limit:.0f} s")
+        time.sleep(0.02)
+
+
+@operation("disk.overlay", "lay {path} over {base}")
+def overlay(path: str, base: str) -> None:
+    """A copy-on-write layer, so that the user's own disk is never written to: qemu-img(1)."""
+    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, path],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise BoardError(f"cannot lay a disk over {base}: {done.stderr.strip()}")
+
+
+@operation("disk.remove", "remove {path}")
+def remove_disk(path: str) -> None:
+    if Path(path).parent != DISKS:
+        raise Refusal(f"{path} is not one of this testbed's disks")
+    Path(path).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        DISKS.rmdir()

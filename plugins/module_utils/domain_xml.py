@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest as a libvirt domain: https://libvirt.org/formatdomain.html. Built by a library, never by joining strings."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+import xml.etree.ElementTree as ET
+from typing import Any
+
+NAMESPACE = "https://netlab-testbed.example/domain/1"
+ET.register_namespace("netlab", NAMESPACE)
+# Guests of one name keep one identity on a board, so that logs of two deployments can be compared.
+UUID_NAMESPACE = uuid.UUID("6f2f6d0e-52f4-4e0c-9d1a-7e1c2c1a9b10")
+MACHINES = {"x86_64": "q35", "aarch64": "virt"}
+CONSOLES = {"x86_64": "ttyS0", "aarch64": "ttyAMA0"}
+AGENT = "org.qemu.guest_agent.0"
+
+
+def domain_xml(guest: dict[str, Any]) -> tuple[str, str]:
+    """(XML, digest of what it says) of one guest.
+
+    ``guest``: name, arch, accelerator (kvm or tcg), vcpus, memory_mib, mac, and either kernel, initramfs,
+    kernel_command_line or disk; interface: {type: ethernet, dev} or {type: user, address, prefix}, with
+    driver: {offload: bool} for what the guest's virtio-net may offer it.
+    """
+    kvm = guest["accelerator"] == "kvm"
+    root = ET.Element("domain", type="kvm" if kvm else "qemu")
+    _text(root, "name", guest["name"])
+    _text(root, "uuid", str(uuid.uuid5(UUID_NAMESPACE, guest["name"])))
+    metadata = ET.SubElement(root, "metadata")
+    mark = ET.SubElement(metadata, f"{{{NAMESPACE}}}guest")
+    _text(root, "memory", str(guest["memory_mib"]), unit="MiB")
+    _text(root, "vcpu", str(guest["vcpus"]))
+    system = ET.SubElement(root, "os")
+    _text(system, "type", "hvm", arch=guest["arch"], machine=MACHINES[guest["arch"]])
+    if guest.get("kernel"):
+        _text(system, "kernel", guest["kernel"])
+        _text(system, "initrd", guest["initramfs"])
+        _text(system, "cmdline", f"{guest['kernel_command_line']} netlab.hostname={guest['name']}")
+    features = ET.SubElement(root, "features")
+    if guest["arch"] == "x86_64":
+        # the guest's way to hear a shutdown; on ARM64 ACPI needs UEFI, which direct kernel boot has not
+        ET.SubElement(features, "acpi")
+    else:
+        ET.SubElement(features, "gic", version="host" if kvm else "2")
+    if kvm:
+        ET.SubElement(root, "cpu", mode="host-passthrough")
+    elif guest["arch"] == "aarch64":
+        _text(ET.SubElement(root, "cpu", mode="custom", match="exact"), "model", "cortex-a57")
+    _text(root, "on_poweroff", "destroy")
+    _text(root, "on_reboot", "restart")
+    _text(root, "on_crash", "destroy")
+    devices = ET.SubElement(root, "devices")
+    if guest.get("disk"):
+        _disk(devices, guest["disk"])
+    _interface(devices, guest)
+    _channel_and_console(devices)
+    ET.SubElement(devices, "memballoon", model="none")
+    rng = ET.SubElement(devices, "rng", model="virtio")
+    _text(rng, "backend", "/dev/urandom", model="random")
+    for controller in ("usb",):
+        ET.SubElement(devices, "controller", type=controller, model="none")
+    digest = hashlib.sha256(ET.tostring(root)).hexdigest()
+    mark.set("digest", digest)
+    return ET.tostring(root, encoding="unicode"), digest
+
+
+def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> ET.Element:
+    element = ET.SubElement(parent, tag, attributes)
+    element.text = text
+    return element
+
+
+def _disk(devices: ET.Element, path: str) -> None:
+    disk = ET.SubElement(devices, "disk", type="file", device="disk")
+    ET.SubElement(disk, "driver", name="qemu", type="qcow2", discard="unmap")
+    ET.SubElement(disk, "source", file=path)
+    ET.SubElement(disk, "target", dev="vda", bus="virtio")
+
+
+def _interface(devices: ET.Element, guest: dict[str, Any]) -> None:
+    wanted = guest["interface"]
+    interface = ET.SubElement(devices, "interface", type=wanted["type"])
+    ET.SubElement(interface, "mac", address=guest["mac"])
+    ET.SubElement(interface, "model", type="virtio")
+    if wanted["type"] == "ethernet":
+        # the role made it, before the guest: libvirt only opens it
+        ET.SubElement(interface, "target", dev=wanted["dev"], managed="no")
+    else:
+        ET.SubElement(interface, "ip", family="ipv4", address=wanted["address"], prefix=str(wanted["prefix"]))
+    driver = ET.SubElement(interface, "driver")
+    offloads = wanted.get("offloads") or {}
+    for side in ("host", "guest"):
+        switched = {key: "on" if on else "off" for key, on in offloads.get(side, {}).items()}
+        if switched:
+            ET.SubElement(driver, side, switched)
+    if not len(driver):
+        interface.remove(driver)
+    # no option ROM: nothing boots from this NIC, and its ROM is a package of its own
+    ET.SubElement(interface, "rom", enabled="no")
+
+
+def _channel_and_console(devices: ET.Element) -> None:
+    channel = ET.SubElement(devices, "channel", type="unix")
+    ET.SubElement(channel, "source", mode="bind")
+    ET.SubElement(channel, "target", type="virtio", name=AGENT)
+    serial = ET.SubElement(devices, "serial", type="pty")
+    ET.SubElement(serial, "target", port="0")
+
+
+def digest_of(xml: str) -> str | None:
+    """The digest that a running domain was made with; None where the domain is not ours."""
+    mark = ET.fromstring(xml).find(f"./metadata/{{{NAMESPACE}}}guest")
+    return None if mark is None else mark.get("digest", "")

@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a board is and can do."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: board_info
+short_description: What a board is and can do
+description:
+  - Reads a board's kernel, programs, capabilities, links and what is deployed on it. Changes nothing.
+options:
+  nic:
+    description: The measured NIC.
+    type: str
+  guests:
+    description: Whether to ask the board's libvirtd for its guests too.
+    type: bool
+    default: false
+author: netlab-testbed maintainers (@netlab-testbed)
+attributes:
+  check_mode: {support: full, description: Changes nothing.}
+"""
+
+EXAMPLES = r"""
+- name: What this board can do
+  netlab.testbed.board_info:
+    nic: eth1
+  register: board_info_result
+"""
+
+RETURN = r"""
+board:
+  description: Kernel, programs, features, measured NIC, and what carries the default route and this connection.
+  type: dict
+  returned: always
+deployment:
+  description: What the ledger says is deployed, empty where nothing is.
+  type: dict
+  returned: always
+domains:
+  description: The board's libvirt domains by name, with O(guests); null where no libvirtd answers.
+  type: dict
+  returned: when asked for
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.netlab.testbed.plugins.module_utils import board_facts, domain_ops, link_ops
+from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
+from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
+
+
+def domains() -> dict[str, dict[str, Any]] | None:
+    try:
+        return domain_ops.read()
+    except BoardError:
+        return None
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={"nic": {"type": "str"}, "guests": {"type": "bool", "default": False}},
+        supports_check_mode=True,
+    )
+    try:
+        result: dict[str, Any] = {
+            "board": board_facts.gather(module.params["nic"], link_ops.read()),
+            "deployment": Ledger("topology").deployment(),
+        }
+        if module.params["guests"]:
+            result["domains"] = domains()
+    except BoardError as error:
+        fail(module, error)
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

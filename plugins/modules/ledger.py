@@ -1,0 +1,147 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A board's ledger: open for a topology, close as ready, replay backwards, read."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ledger
+short_description: The record of what was changed on a board
+description:
+  - Every module of this collection that changes a board writes each change's inverse to the board's ledger first.
+  - Opening it for another topology than the one it records undoes that one.
+options:
+  state:
+    description:
+      - V(open) makes the board ready to be changed for O(topology). V(ready) notes that it carries the topology.
+      - V(absent) replays the ledger backwards. V(read) only tells.
+    type: str
+    choices: [open, ready, absent, read]
+    required: true
+  topology:
+    description: The topology, with V(state=open).
+    type: str
+  facts:
+    description: What else to note about the deployment, with V(state=ready).
+    type: dict
+    default: {}
+  scopes:
+    description: What V(state=absent) undoes. V(topology) leaves what the board needs under any topology.
+    type: list
+    elements: str
+    choices: [topology, board]
+    default: [topology, board]
+author: netlab-testbed maintainers (@netlab-testbed)
+attributes:
+  check_mode: {support: full, description: Says what would be done.}
+  diff_mode: {support: full, description: Lists the steps.}
+"""
+
+EXAMPLES = r"""
+- name: This board is to carry macvtap
+  netlab.testbed.ledger:
+    state: open
+    topology: macvtap
+
+- name: As it was before the first change
+  netlab.testbed.ledger:
+    state: absent
+"""
+
+RETURN = r"""
+deployment:
+  description: What the board carries, empty where nothing is deployed; C(topology), C(state) and what the roles noted.
+  type: dict
+  returned: always
+undone:
+  description: What was undone, in words.
+  type: list
+  elements: str
+  returned: always
+"""
+
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.netlab.testbed.plugins.module_utils import all_ops  # noqa: F401  registers the operations
+from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
+from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
+
+
+def would_undo(ledger: Ledger) -> list[str]:
+    """In words, last change first."""
+    return [Step.from_dict(entry["undo"]).says() for entry in reversed(ledger.entries())]
+
+
+def undo(module: AnsibleModule, scopes: list[str]) -> list[str]:
+    """Replay the scopes (topology before board); what was undone. Ends the module when something stays."""
+    undone: list[str] = []
+    stuck: list[str] = []
+    for scope in sorted(scopes, reverse=True):
+        ledger = Ledger(scope)
+        if module.check_mode:
+            undone += would_undo(ledger)
+            continue
+        done, failed = ledger.rollback()
+        undone += done
+        stuck += failed
+    if stuck:
+        module.fail_json(
+            msg=f"{len(stuck)} of {len(stuck) + len(undone)} changes could not be undone and stay in the ledger "
+            f"for the next destroy: {'; '.join(stuck)}",
+            undone=undone,
+            stuck=stuck,
+        )
+    return undone
+
+
+def finish(module: AnsibleModule, changed: bool, undone: list[str]) -> NoReturn:
+    module.exit_json(
+        changed=changed,
+        undone=undone,
+        deployment=Ledger("topology").deployment(),
+        diff={"before": "".join(f"{line}\n" for line in undone), "after": ""} if undone else {},
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["open", "ready", "absent", "read"], "required": True},
+            "topology": {"type": "str"},
+            "facts": {"type": "dict", "default": {}},
+            "scopes": {
+                "type": "list", "elements": "str", "choices": ["topology", "board"], "default": ["topology", "board"],
+            },
+        },
+        required_if=[("state", "open", ("topology",))],
+        supports_check_mode=True,
+    )  # fmt: skip
+    state: str = module.params["state"]
+    ledger = Ledger("topology")
+    undone: list[str] = []
+    changed = False
+    try:
+        if state == "absent":
+            undone = undo(module, module.params["scopes"])
+            changed = bool(undone)
+        elif state == "open":
+            deployment: dict[str, Any] = ledger.deployment()
+            wanted = module.params["topology"]
+            if deployment.get("topology") not in (None, wanted):
+                undone = undo(module, ["topology"])
+                changed = True
+            if deployment.get("topology") != wanted:
+                changed = True
+                if not module.check_mode:
+                    ledger.note(topology=wanted, state="building")
+        elif state == "ready" and not module.check_mode:
+            changed = ledger.note(state="ready", **module.params["facts"])
+        finish(module, changed, undone)
+    except BoardError as error:
+        fail(module, error)
+
+
+if __name__ == "__main__":
+    main()
