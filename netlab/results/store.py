@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""results/<run>/: one run on disk, append-only, readable without netlab.
+
+manifest.json                 plan, seed, order, inventory, facts, versions, state
+trials.jsonl                  a line a result
+raw/0001-tap-netperf.txt.gz   each instrument's own output, verbatim
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+from netlab import __version__
+from netlab.errors import NetlabError
+from netlab.results import files, lines, manifest, trial
+from netlab.results.manifest import Accelerator, Manifest, State
+
+if TYPE_CHECKING:
+    from netlab.report.row import Row
+
+MANIFEST = "manifest.json"
+TRIALS = "trials.jsonl"
+RAW = "raw"
+
+
+class Ordered(Protocol):
+    """A planned trial."""
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+class Planned(Protocol):
+    """What the store needs of a plan."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    def trials(self) -> Sequence[Ordered]: ...
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+class RunStore:
+    """One run. Made by `create` or `open`; writing takes the run for this process until `close`."""
+
+    def __init__(self, path: Path, contents: Manifest) -> None:
+        self.path = path
+        self.manifest = contents
+        self._writer: lines.LineWriter | None = None
+        self._recorded: list[dict[str, Any]] = []  # what is on disk, kept only while this process writes
+
+    # -- making and finding -------------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        results_dir: Path,
+        plan: Planned,
+        *,
+        inventory: Any = None,
+        versions: Mapping[str, str] | None = None,
+        accelerator: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> RunStore:
+        """Start a run under a name of its own, such as 20261122-101530-demo (UTC)."""
+        now = datetime.now(UTC)
+        path = _new_folder(results_dir, f"{now:%Y%m%d-%H%M%S}-{plan.name}")
+        contents = Manifest(
+            schema_version=1,
+            run=path.name,
+            netlab=__version__,
+            state="running",
+            started=now.isoformat(timespec="microseconds"),
+            plan=plan.as_dict(),
+            seed=plan.seed,
+            order=[spec.as_dict() for spec in plan.trials()],
+            inventory=manifest.withhold_secrets(inventory),
+            versions=dict(versions or {}),
+        )
+        store = cls(path, contents)
+        (path / RAW).mkdir()
+        store._write()
+        if accelerator:
+            store.set_accelerator(accelerator)
+        store._save()  # last: a folder without a manifest is not a run
+        return store
+
+    @classmethod
+    def open(cls, results_dir: Path, name: str = "latest") -> RunStore:
+        """A run by its name, `latest`, or the path of its folder; InvalidInput if there is none."""
+        from netlab.results.listing import find  # it reads manifests through this file
+
+        path = find(results_dir, name)
+        return cls(path, manifest.read(path / MANIFEST))
+
+    @property
+    def name(self) -> str:
+        """The run's name, as `netlab report` takes it."""
+        return self.manifest.run
+
+    @property
+    def state(self) -> State:
+        """`running` only while a process really writes; a run killed without a word is `interrupted`."""
+        if self.manifest.state == "running" and self._writer is None:
+            return "running" if lines.is_being_written(self.path / TRIALS) else "interrupted"
+        return self.manifest.state
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    def trials(self) -> list[dict[str, Any]]:
+        """Every recorded result, in the order of recording; a line torn by a crash is not one."""
+        return list(self._recorded) if self._writer else lines.read(self.path / TRIALS)
+
+    def outcomes(self) -> list[dict[str, Any]]:
+        """The results that count, by the plan's order: of a repeated trial the good ones, else the last."""
+        return list(trial.outcomes(self.trials()))
+
+    def missing(self) -> list[dict[str, Any]]:
+        """Planned trials that have not succeeded or failed yet, as the bench play takes them, in order."""
+        done = {line["order"] for line in self.trials() if line["status"] in ("ok", "failed")}
+        return [dict(spec) for spec in self.manifest.order if spec["order"] not in done]
+
+    def rows(self) -> list[Row]:
+        """What the analysis makes of the run: a row a combination of topology, scenario and instrument."""
+        from netlab import analysis  # numpy and its like only when figures are wanted
+
+        return analysis.rows(self)
+
+    # -- writing ------------------------------------------------------------------------------------------
+
+    def resume(self) -> list[dict[str, Any]]:
+        """Take a run up again, cutting off a torn last line; returns the trials that are missing."""
+        now = _now()
+        self.manifest.state = "running"
+        self.manifest.finished = None
+        self.manifest.resumed = [*self.manifest.resumed, now]
+        self._save()
+        return self.missing()
+
+    def append(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """Record one result; when this returns it is on disk. Returns what was stored.
+
+        The raw text goes to a file of its own first, so that a line never names a file that is not there.
+        Raises NetlabError for a result that is not in the plan, or is there already.
+        """
+        self._write()
+        assert self._writer is not None
+        planned = next((spec for spec in self.manifest.order if spec["order"] == result.get("order")), None)
+        if planned is None:
+            raise NetlabError(f"the plan of {self.name} has no trial {result.get('order')!r}")
+        trial.check(result, planned)
+        earlier = [line for line in self._recorded if line["order"] == result["order"]]
+        key = trial.identity(result)
+        if any(line["status"] == "ok" and trial.identity(line) == key for line in earlier):
+            raise NetlabError(f"trial {result['order']} of {self.name} is recorded already")
+        stored = trial.storable({**result, "raw": None})
+        if result.get("raw"):
+            name = f"{RAW}/{trial.raw_name(result, len(earlier) + 1)}"
+            files.replace_compressed(self.path / name, str(result["raw"]))
+            stored["raw"] = name
+        self._writer.append(stored)
+        self._recorded.append(stored)
+        return stored
+
+    def set_facts(self, when: Literal["before", "after"], boards: Mapping[str, Any]) -> None:
+        """Store what `board_info` says of each board, by board."""
+        setattr(self.manifest.facts, when, manifest.withhold_secrets(dict(boards)))
+        self._save()
+
+    def set_accelerator(self, boards: Mapping[str, Mapping[str, str]]) -> None:
+        """Store what runs each board's guests: `{board: {accelerator: tcg, reason: …}}`."""
+        self.manifest.accelerator = {
+            board: Accelerator.model_validate(dict(choice)) for board, choice in boards.items()
+        }
+        self._save()
+
+    def finish(self, state: Literal["complete", "interrupted"]) -> None:
+        """Say how the run ended, and let go of it."""
+        self.manifest.state = state
+        self.manifest.finished = _now()
+        self._save()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the run; another process may resume it."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            self._recorded = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self) -> None:
+        if self._writer is None:
+            self._writer = lines.LineWriter(self.path / TRIALS)
+            self._recorded = lines.read(self.path / TRIALS)
+
+    def _save(self) -> None:
+        self._write()  # the manifest has one writer too
+        files.replace(self.path / MANIFEST, self.manifest.as_json())
+
+
+def _new_folder(results_dir: Path, wanted: str) -> Path:
+    results_dir.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        path = results_dir / (wanted if number == 1 else f"{wanted}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            files.sync_folder(results_dir)
+            return path
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
