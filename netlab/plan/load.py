@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -53,6 +55,14 @@ def builtin_plans() -> list[BuiltinPlan]:
     return [BuiltinPlan(name, load(name).description) for name in _builtin_files()]
 
 
+@functools.cache
+def scenarios() -> dict[str, str]:
+    """Scenarios of this version, and what traffic each of them runs where."""
+    text = resources.files("netlab.plan").joinpath("scenarios.yml").read_text(encoding="utf-8")
+    found: dict[str, str] = yaml.safe_load(text)
+    return found
+
+
 def load(
     name_or_path: str | Path,
     *,
@@ -64,7 +74,8 @@ def load(
     """Read and check a plan.
 
     `topologies`, `blocks` and `seed`, when given, replace what the file says. `known` says what exists: a
-    collection of names for any of `topologies`, `scenarios`, `instruments`; what it lacks is not checked.
+    collection of names for `topologies`, `instruments`, `scenarios` (by default those of `scenarios()`); a kind
+    that it lacks is not checked.
     Raises InvalidInput with every problem found, each with file, line and key.
     """
     read = _find(name_or_path)
@@ -80,7 +91,7 @@ def load(
     except ValidationError as error:
         problems = [_problem(detail, places) for detail in error.errors()]
         raise InvalidInput(sorted(problems, key=lambda problem: problem.line or 0)) from error
-    problems = _unknown_names(plan, known or {}, places)
+    problems = _unknown_names(plan, {"scenarios": scenarios(), **(known or {})}, places)
     if problems:
         raise InvalidInput(problems, hint="netlab topologies" if "topologies" in (known or {}) else None)
     return plan

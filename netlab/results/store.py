@@ -172,9 +172,8 @@ class RunStore:
 
     def set_accelerator(self, boards: Mapping[str, Mapping[str, str]]) -> None:
         """Store what runs each board's guests: `{board: {accelerator: tcg, reason: …}}`."""
-        self.manifest.accelerator = {
-            board: Accelerator.model_validate(dict(choice)) for board, choice in boards.items()
-        }
+        chosen = {board: Accelerator.model_validate(dict(choice)) for board, choice in boards.items()}
+        self.manifest.accelerator = {**self.manifest.accelerator, **chosen}
         self._save()
 
     def finish(self, state: Literal["complete", "interrupted"]) -> None:
