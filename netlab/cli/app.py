@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of contents of the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netlab import __version__
+from netlab.cli import bench, check, demo, deploy, destroy, report, runs, status, topologies
+
+HELP = """Builds every datapath between boards and their guests, and measures what each one costs.
+
+First steps: `netlab demo` does all of it on this machine; `netlab topologies` lists what can be built.
+"""
+EPILOG = (
+    "Exit status: 0 done, 1 a play failed (and was rolled back), 2 invalid input, 3 this board cannot "
+    "do that, 4 unreachable, 5 measured but the figures break a rule, 130 interrupted (after rollback). "
+    "Every option can be set by a variable: NETLAB_TOPOLOGY for --topology, and so on."
+)
+
+app = typer.Typer(
+    name="netlab",
+    help=HELP,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich would be imported for every --help
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"netlab-testbed {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Takes the options that stand before a command."""
+
+
+for module in (demo, deploy, status, check, topologies, bench, report, runs, destroy):
+    app.command(name=module.__name__.rpartition(".")[2])(module.command)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `bench` and `demo` share: a plan becomes a run, the run is measured, and its table is printed."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netlab import collection, plan
+from netlab.cli import inputs, output
+from netlab.cli.measure import Measurement
+from netlab.errors import InvalidInput
+from netlab.results import RunStore
+
+if TYPE_CHECKING:
+    from netlab.cli.session import Session
+
+
+def load_plan(
+    name: str, topologies: Sequence[str] | None = None, blocks: int | None = None, seed: int | None = None
+) -> plan.Plan:
+    """A plan whose topologies and instruments all exist."""
+    found = collection.find()
+    known = {"topologies": list(found.topologies()), "instruments": list(found.instruments())}
+    return plan.load(name, topologies=topologies or None, blocks=blocks, seed=seed, known=known)
+
+
+def new_run(results: Path, wanted: plan.Plan, inventory: str) -> RunStore:
+    """An empty run of `wanted`."""
+    return RunStore.create(results, wanted, inventory=inputs.described(inventory), versions=versions())
+
+
+def unfinished_run(results: Path, name: str) -> RunStore:
+    """A run that still lacks trials."""
+    store = RunStore.open(results, name)
+    if not store.missing():
+        raise InvalidInput(
+            f"--resume {name}: {store.name} lacks no trial", hint=f"netlab report {store.name}"
+        )
+    return store
+
+
+def measure(work: Session, store: RunStore) -> Measurement:
+    """Measures what `store` lacks."""
+    if store.trials():
+        store.resume()
+    work.progress.note(f"netlab: run {store.name} in {store.path}")
+    measurement = Measurement(work, store)
+    measurement.run()
+    return measurement
+
+
+def show(store: RunStore, *, json: bool) -> None:
+    """The run's name and its table."""
+    from netlab import report
+
+    if json:
+        output.line(report.render(store, "json").rstrip("\n"))
+        return
+    output.line(f"run {store.name}\n")
+    output.line(report.render(store, "table").rstrip("\n"))
+
+
+def show_trials(specs: Iterable[Mapping[str, Any]], *, json: bool) -> None:
+    """What would be measured, in order."""
+    rows = list(specs)
+    if json:
+        output.as_json({"trials": rows})
+        return
+    keys = ("order", "block", "topology", "scenario", "instrument")
+    told = [
+        "  ".join(f"{key}={value}" for key, value in (row.get("parameters") or {}).items()) for row in rows
+    ]
+    output.table(
+        [*keys, "parameters"],
+        [[*(row[key] for key in keys), text] for row, text in zip(rows, told, strict=True)],
+    )
+
+
+def versions() -> dict[str, str]:
+    """What on the controller has a say in the figures."""
+    names = ("ansible-core", "ansible-runner")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}

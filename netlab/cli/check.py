@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""netlab check"""
+
+from __future__ import annotations
+
+from netlab.cli.options import DEFAULT_INVENTORY, Inventory, Json, Verbose
+
+
+def command(inventory: Inventory = DEFAULT_INVENTORY, json: Json = False, verbose: Verbose = False) -> None:
+    """Say which topologies each board can carry, or why not."""
+    from netlab import collection
+    from netlab.cli import inputs, present
+    from netlab.cli.session import session
+
+    path = inputs.checked_inventory(inventory)
+    topologies = list(collection.find().topologies())
+    with session(path, verbose=verbose) as work:
+        performed = work.read("check", {"testbed_topologies": topologies})
+    if json:
+        present.as_json(inventory, performed.outcome)
+    elif performed.outcome.reports:
+        present.abilities(performed.outcome, topologies)
+    performed.or_raise()

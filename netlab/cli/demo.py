@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""netlab demo"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netlab.cli.options import DEFAULT_INVENTORY, DEFAULT_RESULTS, Results, Verbose
+
+PLAN = "demo"
+
+
+def command(
+    blocks: Annotated[
+        int | None, typer.Option(envvar="NETLAB_BLOCKS", help="How often each topology is measured.")
+    ] = None,
+    results: Results = DEFAULT_RESULTS,
+    verbose: Verbose = False,
+) -> None:
+    """Build, measure and remove every datapath on this machine.
+
+    Prints the table of round trips and the path of the HTML report. What it built is always removed.
+    """
+    from netlab import report
+    from netlab.cli import benching, inputs, output
+    from netlab.cli.session import session
+
+    wanted = benching.load_plan(PLAN, blocks=blocks)
+    path = inputs.checked_inventory(DEFAULT_INVENTORY)
+    store = benching.new_run(results, wanted, path)
+    with session(path, verbose=verbose) as work:
+        try:
+            measurement = benching.measure(work, store)
+        finally:
+            work.remove_all()
+    benching.show(store, json=False)
+    output.line(f"\nreport: {report.write_html(store)}")
+    if error := measurement.verdict():
+        raise error

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what the user typed to what exists: checked before anything starts, with the names that would do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from netlab import collection
+from netlab.errors import InvalidInput, Problem
+
+
+def checked_inventory(wanted: str, guests: int | None = None) -> str:
+    """The path of an inventory without a mistake in it; what is only odd is said on stderr."""
+    path = inventory_path(wanted)
+    return path
+
+
+def inventory_path(wanted: str) -> str:
+    """The inventory's path: as given from here, else as one that comes with netlab."""
+    for path in (Path(wanted).expanduser(), collection.find().root / wanted):
+        if wanted and path.exists():
+            return str(path)
+    shipped = collection.find().inventories()
+    raise InvalidInput(
+        [
+            Problem(
+                f"there is no inventory {wanted!r}{close(wanted, shipped)}",
+                expected=f"a folder with hosts.yml in it, a YAML file, or one of netlab's own: {listed(shipped)}",
+            )
+        ]
+    )
+
+
+def refuse_with(option: str, given: Mapping[str, object], why: str) -> None:
+    """Options that make no sense together are refused, not ignored."""
+    too_many = [name for name, value in given.items() if value]
+    if too_many:
+        raise InvalidInput(f"{option} and {', '.join(too_many)} cannot be given together: {why}")
+
+
+def topology_name(wanted: str | None) -> str:
+    """The topology's name, if there is a role that builds it."""
+    known = collection.find().topologies()
+    if wanted in known:
+        return wanted
+    message = f"there is no topology {wanted!r}{close(wanted, known)}" if wanted else "no topology was named"
+    raise InvalidInput(
+        [Problem(message, key="--topology", expected=f"one of {listed(known)}")],
+        hint="netlab topologies   (says what each of them is)",
+    )
+
+
+def close(wanted: str, known: Iterable[str]) -> str:
+    """`; did you mean tap?`, or nothing."""
+    matches = difflib.get_close_matches(wanted, list(known), n=2, cutoff=0.5)
+    return f"; did you mean {' or '.join(matches)}?" if matches else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "(none)"

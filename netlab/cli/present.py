@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the boards reported, for people; the plays' `testbed_report` is what it is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netlab.cli import output
+from netlab.play.events import Diff, Event
+from netlab.play.outcome import Outcome
+from netlab.play.progress import seconds
+from netlab.play.runner import Listener
+
+Reports = Mapping[str, Mapping[str, Any]]
+
+
+class Diffs(Listener):
+    """Prints what each task changes, or would change, on each board; as it happens."""
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Diff):
+            output.line(f"{event.board}: {event.task}")
+            output.line("".join(f"    {line}\n" for line in event.text.splitlines() if line.strip()))
+
+
+def deployment(topology: str, outcome: Outcome, *, check: bool) -> None:
+    """The guests with their addresses, then one line that sums up."""
+    guests = [
+        [board, guest.get("name"), guest.get("address")]
+        for board, report in sorted(outcome.reports.items())
+        for guest in report.get("guests") or []
+    ]
+    if guests and not check:
+        output.table(["board", "guest", "address"], guests)
+        output.line()
+    boards = output.plural(len(outcome.reports) or len(_processed(outcome)), "board")
+    if check:
+        output.line(f"{topology} on {boards}: {outcome.changed} would be changed; nothing was")
+        return
+    carried = f"{boards}, {output.plural(len(guests), 'guest')}"
+    output.line(f"{topology} is deployed on {carried}: {outcome.changed} changed, {seconds(outcome.seconds)}")
+
+
+def destruction(outcome: Outcome) -> None:
+    boards = output.plural(len(_processed(outcome)), "board")
+    output.line(
+        f"nothing of netlab is left on {boards}: {outcome.changed} changed, {seconds(outcome.seconds)}"
+    )
+
+
+def status(outcome: Outcome) -> None:
+    """A line a board, or a line a guest where it has several."""
+    rows: list[list[Any]] = []
+    for board, report in sorted(outcome.reports.items()):
+        guests = [_guest(guest) for guest in report.get("guests") or []]
+        for index, guest in enumerate(guests or [""]):
+            about = [
+                board,
+                report.get("topology"),
+                report.get("state"),
+                report.get("accelerator"),
+                report.get("libvirt"),
+            ]
+            rows.append([*(about if index == 0 else [""] * len(about)), guest])
+    rows += [[event.board, None, "unreachable", None, None, event.message] for event in outcome.unreachable]
+    output.table(["board", "topology", "state", "accelerator", "libvirt", "guests"], rows)
+
+
+def abilities(outcome: Outcome, topologies: Sequence[str]) -> None:
+    """Boards by topologies, then the reason for each that a board cannot carry, then what runs its guests."""
+    reports = sorted(outcome.reports.items())
+    cannot = {board: report.get("topologies") or {} for board, report in reports}
+    rows = [
+        [name, *("can" if not cannot[board].get(name) else "cannot" for board, _ in reports)]
+        for name in topologies
+    ]
+    output.table(["topology", *(board for board, _ in reports)], rows)
+    lines = [
+        f"{board} cannot carry {name}: {message}"
+        for board, _ in reports
+        for name in topologies
+        for message in cannot[board].get(name) or []
+    ]
+    lines += [
+        f"{board} runs guests with {report['accelerator']}: {report.get('accelerator_reason', '')}"
+        for board, report in reports
+        if report.get("accelerator")
+    ]
+    for text in [""] * bool(lines) + lines:
+        output.line(text)
+
+
+def as_json(inventory: str, outcome: Outcome) -> None:
+    """What each board reported, and which could not be asked."""
+    unreachable = {event.board: event.message for event in outcome.unreachable}
+    output.as_json({"inventory": inventory, "boards": outcome.reports, "unreachable": unreachable})
+
+
+def _guest(guest: Mapping[str, Any]) -> str:
+    return " ".join(str(guest[key]) for key in ("name", "address", "state") if guest.get(key))
+
+
+def _processed(outcome: Outcome) -> Sequence[str]:
+    return [
+        board for board in (outcome.finished.processed if outcome.finished else ()) if board != "localhost"
+    ]

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""netlab report"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from netlab.cli.options import DEFAULT_RESULTS, Json, Results
+
+
+class Format(StrEnum):
+    """How a run can be presented."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    markdown = "markdown"
+    html = "html"
+
+
+def command(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's name (see `netlab runs`), or `latest`.")
+    ] = "latest",
+    form: Annotated[
+        Format, typer.Option("--format", envvar="NETLAB_FORMAT", help="How to present it.")
+    ] = Format.table,
+    results: Results = DEFAULT_RESULTS,
+    json: Json = False,
+) -> None:
+    """Present a run as table, csv, json, markdown or html.
+
+    Goes to stdout; of --format html, which makes a file, the path does.
+    """
+    from netlab import report
+    from netlab.cli import output
+    from netlab.results import RunStore
+
+    store = RunStore.open(results, run)
+    chosen = Format.json if json else form
+    if chosen is Format.html:
+        output.line(str(report.write_html(store)))
+    else:
+        output.line(report.render(store, chosen.value).rstrip("\n"))

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a play went, gathered from its events, and the error that it amounts to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from netlab.errors import BoardUnreachable, Interrupted, InvalidInput, NetlabError, NotSupported, PlayFailed
+from netlab.play.events import Event, Finished, Printed, TaskDone, TaskFailed, TaskStarted, Unreachable
+
+REPORT_KEY = "testbed_report"  # a task's result with this key is what the play has to say about its board
+FACTS_KEY = "board"  # a task's result with this key is what the board is made of
+TRIAL_KEY = "trial"  # a task's result with this key is one measured trial
+
+
+@dataclass
+class Outcome:
+    """`status` is runner's ("successful", "failed"), or "canceled" or "timeout" where we stopped the play."""
+
+    play: str
+    inventory: str
+    status: str = "failed"
+    seconds: float = 0.0
+    limit: int = 0
+    log_text: str = ""
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    trials: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[TaskFailed] = field(default_factory=list)
+    unreachable: list[Unreachable] = field(default_factory=list)
+    printed: list[Printed] = field(default_factory=list)
+    finished: Finished | None = None
+    changed: int = 0  # tasks that changed something, over all boards
+    begun: bool = False  # at least one task was started on a board
+
+    def add(self, event: Event) -> None:
+        """Takes one event in."""
+        match event:
+            case TaskStarted():
+                self.begun = True
+            case TaskDone():
+                self._done(event)
+            case TaskFailed() if not event.ignored:
+                self.failures.append(event)
+            case Unreachable():
+                self.unreachable.append(event)
+            case Printed():
+                self.printed.append(event)
+            case Finished():
+                self.finished = event
+                # Of a task that was rescued the recap knows nothing, and the reader should not either.
+                self.failures = [failure for failure in self.failures if failure.board in event.failed]
+            case _:
+                pass
+
+    def _done(self, event: TaskDone) -> None:
+        if event.changed and not event.item:
+            self.changed += 1
+        report = event.result.get(REPORT_KEY) or (event.result.get("ansible_facts") or {}).get(REPORT_KEY)
+        if isinstance(report, Mapping):
+            self.reports[event.board] = dict(report)
+        facts = event.result.get(FACTS_KEY)
+        if isinstance(facts, Mapping):
+            self.facts[event.board] = dict(facts)
+        trial = event.result.get(TRIAL_KEY)
+        if isinstance(trial, Mapping):
+            self.trials.append({"board": event.board, **trial})
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything on any board may be other than before the play."""
+        if self.changed:
+            return True
+        if any(not failure.harmless for failure in self.failures):
+            return True
+        return self.begun and self.status in {"canceled", "timeout"}
+
+    @property
+    def unmet(self) -> list[str]:
+        """What the boards lack, each with its board; empty if that is not why the play failed."""
+        if not self.failures or any(not failure.unmet for failure in self.failures):
+            return []
+        return [f"{failure.board}: {message}" for failure in self.failures for message in failure.unmet]
+
+    def error(self) -> NetlabError | None:
+        """The error that this outcome amounts to; None for a play that did what it was for."""
+        if self.status == "canceled":
+            return Interrupted(f"{self.play} was interrupted")
+        if self.status == "timeout":
+            return PlayFailed(
+                f"{self.play} was stopped: it ran for more than {self.limit} s",
+                hint=f"NETLAB_TIMEOUT={2 * self.limit} netlab ...   gives it twice the time",
+            )
+        if self.status == "successful":
+            if self.finished is None or not self.finished.processed:
+                return InvalidInput(
+                    f"{self.inventory}: no board of it has a part in {self.play}",
+                    hint="put at least one board into the group duts and one into the group peers",
+                )
+            return None
+        if self.unmet:
+            return NotSupported(
+                "\n".join(self.unmet), hint="netlab check   (what each board can do, and why not)"
+            )
+        if self.failures:
+            return PlayFailed("\n".join(_failure(failure) for failure in self.failures))
+        if self.unreachable:
+            return BoardUnreachable(
+                "\n".join(f"{event.board} cannot be reached: {event.message}" for event in self.unreachable),
+                hint=f"ansible -i {self.inventory} all -m ping",
+            )
+        return PlayFailed(f"Ansible ended before any task of {self.play}:\n{self._said()}")
+
+    def _said(self) -> str:
+        errors = [event.text.strip() for event in self.printed if event.level == "error"]
+        plain = [
+            event.text.rstrip() for event in self.printed if event.level == "plain" and event.text.strip()
+        ]
+        return "\n".join(errors or plain[-12:]) or "it gave no reason"
+
+
+def _failure(failure: TaskFailed) -> str:
+    role = f" of the role {failure.role}" if failure.role else ""
+    indented = failure.message.replace("\n", "\n  ")
+    return f"{failure.board}: the task '{failure.task}'{role} failed:\n  {indented}"

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a play and, where it fails halfway, the play that undoes it; the error says both.
+
+the play ended as           boards touched?   what follows
+successful                                    nothing
+failed, timeout, canceled   yes               netlab.testbed.rollback over the same inventory
+failed, timeout, canceled   no                nothing: the boards are as they were
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netlab.errors import NetlabError
+from netlab.play import logs
+from netlab.play.interrupt import Interrupt
+from netlab.play.outcome import Outcome
+from netlab.play.progress import Progress
+from netlab.play.runner import Listener, Play, run
+
+ROLLBACK = "rollback"
+LEFT = "netlab destroy   (removes what is left, by the record on each board)"
+
+
+@dataclass(frozen=True)
+class Performed:
+    """How a play went, and the error that it amounts to, if any."""
+
+    outcome: Outcome
+    error: NetlabError | None
+
+    def or_raise(self) -> Outcome:
+        if self.error is not None:
+            raise self.error
+        return self.outcome
+
+
+def perform(
+    play: Play,
+    progress: Progress,
+    interrupt: Interrupt,
+    *,
+    undo: bool = False,
+    listeners: Sequence[Listener] = (),
+) -> Performed:
+    """Runs `play`; with `undo`, one that failed after touching a board is rolled back as well."""
+    outcome = _shown(play, progress, interrupt, listeners)
+    error = outcome.error()
+    if error is not None:
+        _say_log(error, outcome)
+        if undo and not play.check:
+            _add(error, *_rolled_back(play, outcome, progress, interrupt))
+    return Performed(outcome, error)
+
+
+def _shown(
+    play: Play, progress: Progress, interrupt: Interrupt, listeners: Sequence[Listener] = ()
+) -> Outcome:
+    progress.begin(play.playbook)
+    try:
+        return run(play, [progress, *listeners], interrupt)
+    finally:
+        progress.end()
+
+
+def _rolled_back(
+    play: Play, failed: Outcome, progress: Progress, interrupt: Interrupt
+) -> tuple[str, str | None]:
+    """What became of the boards, in words, and the command that helps if that is not enough."""
+    if not failed.touched:
+        return "nothing was changed on any board", None
+    with interrupt.shielded():
+        outcome = _shown(Play(ROLLBACK, play.inventory), progress, interrupt)
+    error = outcome.error()
+    if error is None:
+        return "rolled back: the boards are as they were before", None
+    _say_log(error, outcome)
+    if outcome.status == "canceled":
+        return "the rollback was stopped before its end", LEFT
+    return f"the rollback failed as well:\n{error}", LEFT
+
+
+def _say_log(error: NetlabError, outcome: Outcome) -> None:
+    if outcome.status != "canceled" and (log := logs.keep(outcome)):
+        _add(error, f"full log: {log}", None)
+
+
+def _add(error: NetlabError, text: str, hint: str | None) -> None:
+    error.args = (f"{error}\n{text}",)
+    error.hint = hint or error.hint

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The processes below one of ours, for the one case where Ansible has to be killed.
+
+Each of Ansible's workers is a session of its own: killing the process group of ansible-playbook, which is
+what ansible-runner does, leaves them and the modules they run alive.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+
+def parents() -> dict[int, int]:
+    """Every process that can be seen, to its parent."""
+    found: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            content = stat.read_text(encoding="utf-8", errors="replace")
+        except OSError:  # it ended while we looked
+            continue
+        # The name, in parentheses, may itself hold spaces and parentheses.
+        fields = content.rpartition(")")[2].split()
+        found[int(stat.parent.name)] = int(fields[1])
+    return found
+
+
+def below(pid: int) -> list[int]:
+    """All descendants of `pid`, children before grandchildren."""
+    tree = parents()
+    found = [pid]
+    for parent in found:  # grows while it is walked
+        found += [child for child, its in tree.items() if its == parent]
+    return found[1:]
+
+
+def kill_below(pid: int) -> None:
+    """SIGKILL to `pid` and all below it, whatever session they are in."""
+    for process in [pid, *below(pid)]:
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            continue

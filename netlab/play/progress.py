@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Progress on stderr: live on a terminal, plain lines elsewhere, Ansible's own words with --verbose."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from netlab.play.events import Event, PlayStarted, TaskDone, TaskFailed, TaskStarted
+from netlab.play.outcome import TRIAL_KEY
+from netlab.play.runner import Listener
+
+SHORT = 0.1  # seconds; a task that changed nothing in less time than that is not worth a line
+PATIENCE = (10.0, 30.0)  # seconds until a task that still runs says so, and then between two such lines
+
+
+@dataclass
+class Trials:
+    """How far a measurement is."""
+
+    total: int
+    done: int = 0
+
+
+class Progress(Listener):
+    """What every kind of display has: the verb of the play that runs, and lines that stay."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = sys.stderr if stream is None else stream
+        self.verb = ""
+        self.trials: Trials | None = None
+
+    def begin(self, verb: str) -> None:
+        """A play is about to start; `verb` is what the user would call it."""
+        self.verb = verb
+
+    def end(self) -> None:
+        """The play is over."""
+
+    def expect_trials(self, total: int, done: int = 0) -> None:
+        """A measurement of `total` trials begins, `done` of which an earlier call measured."""
+        self.trials = Trials(total, done)
+
+    def skip_trial(self, trial: Mapping[str, Any]) -> None:
+        """A trial that will not be measured, and why."""
+        if self.trials is not None:
+            self.trials.done += 1
+            self.note(trial_line(self.trials, "", trial, None))
+
+    def note(self, line: str) -> None:
+        """A line that stays."""
+        try:
+            self.stream.write(line + "\n")
+            self.stream.flush()
+        except OSError:  # the terminal is gone; what runs on the boards still has to be brought to an end
+            self.stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the program ends
+
+    def event(self, event: Event) -> None:
+        trial = event.result.get(TRIAL_KEY) if isinstance(event, TaskDone) else None
+        if self.trials is not None and isinstance(event, TaskDone) and isinstance(trial, dict):
+            self.trials.done += 1
+            self.note(trial_line(self.trials, event.board, trial, event.seconds))
+
+    def interrupted(self, *, warned: bool) -> None:
+        if warned:
+            self.note(
+                f"netlab: {self.verb} is running, so that nothing is left halfway; one more Ctrl-C stops it, "
+                "and leaves on the boards what `netlab destroy` then removes"
+            )
+        else:
+            self.note(f"netlab: interrupted: stopping {self.verb} ...")
+
+
+class Lines(Progress):
+    """For logs and pipes: `deploy  board1  Guests run  1.2 s`, once a task is over."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        super().__init__(stream)
+        self.running: dict[str, tuple[str, float, float]] = {}  # board: task, since, when to say so
+
+    def event(self, event: Event) -> None:
+        super().event(event)
+        match event:
+            case TaskStarted():
+                now = time.monotonic()
+                self.running[event.board] = (event.task, now, now + PATIENCE[0])
+            case TaskDone() if not event.item:
+                self.running.pop(event.board, None)
+                if (event.changed or event.seconds >= SHORT) and TRIAL_KEY not in event.result:
+                    self._line(event.board, event.task, seconds(event.seconds))
+            case TaskFailed() if not event.ignored:
+                self.running.pop(event.board, None)
+                self._line(event.board, event.task, f"FAILED after {seconds(event.seconds)}")
+            case _:
+                pass
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        for board, (task, since, due) in self.running.items():
+            if now >= due:
+                self._line(board, task, f"... {seconds(now - since)} so far")
+                self.running[board] = (task, since, now + PATIENCE[1])
+
+    def end(self) -> None:
+        self.running.clear()
+
+    def _line(self, board: str, task: str, what: str) -> None:
+        self.note(f"{self.verb:<9} {board:<10} {task}  {what}")
+
+
+class Verbatim(Progress):
+    """Everything that Ansible prints, as it prints it."""
+
+    def event(self, event: Event) -> None:
+        super().event(event)
+        if event.text:
+            self.note(event.text)
+
+
+class Live(Progress):
+    """For a terminal: one line that moves (play, board, task, elapsed), and a bar over the trials."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        super().__init__(stream)
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        self.console = Console(file=self.stream, highlight=False)
+        self.bars = Bars(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.fields[verb]:<9}", style="bold", markup=False),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+            refresh_per_second=8,
+        )
+        self.measured = Bars(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.console,
+        )
+        self.play = ""
+        self.line: Any = None
+        self.bar: Any = None
+        self.boards: dict[str, str] = {}
+        self.live: Any = None
+
+    def begin(self, verb: str) -> None:
+        from rich.console import Group
+        from rich.live import Live as Display
+
+        super().begin(verb)
+        self.boards.clear()
+        self.play = ""
+        self.line = self.bars.add_task("starting", total=None, verb=verb)
+        self.live = Display(
+            Group(self.bars, self.measured), console=self.console, transient=True, refresh_per_second=8
+        )
+        self.live.start()
+
+    def end(self) -> None:
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+        if self.line is not None:
+            self.bars.remove_task(self.line)
+            self.line = None
+
+    def expect_trials(self, total: int, done: int = 0) -> None:
+        super().expect_trials(total, done)
+        self.bar = self.measured.add_task("trials", total=total, completed=done)
+
+    def note(self, line: str) -> None:
+        try:
+            self.console.print(line, markup=False, soft_wrap=True)
+        except OSError:
+            self.end()
+
+    def event(self, event: Event) -> None:
+        super().event(event)
+        match event:
+            case PlayStarted():
+                self.play = event.name
+            case TaskStarted():
+                self.boards[event.board] = event.task
+            case TaskDone() if not event.item:
+                self.boards.pop(event.board, None)
+            case TaskFailed() if not event.ignored:
+                self.note(f"{self.verb:<9} {event.board}  {event.task}  FAILED")
+            case _:
+                return
+        if self.trials is not None and self.bar is not None:
+            self.measured.update(self.bar, completed=self.trials.done)
+        if self.line is not None:
+            now = "  ".join(f"{board}: {task}" for board, task in self.boards.items())
+            self.bars.update(self.line, description="  ".join(filter(None, (self.play, now))))
+
+
+def choose(*, verbose: bool) -> Progress:
+    """The display that suits stderr."""
+    if verbose:
+        return Verbatim()
+    if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        return Live()
+    return Lines()
+
+
+def trial_line(trials: Trials, board: str, trial: Mapping[str, Any], took: float | None) -> str:
+    """One measured trial in one line."""
+    metrics = trial.get("metrics") or {}
+    middle = metrics.get("p50_us", metrics.get("mean_us"))
+    figure = f"p50 {middle:.1f} us" if isinstance(middle, int | float) and "p50_us" in metrics else ""
+    status = str(trial.get("status", ""))
+    why = str(trial.get("reason") or "").partition("\n")[0]
+    parts = (
+        f"{trials.done:>3}/{trials.total}",
+        f"block {trial.get('block')}",
+        str(trial.get("topology", "")),
+        str(trial.get("scenario", "")),
+        str(trial.get("instrument", "")),
+        board,
+        figure,
+        f"{status}: {why}" if why else status,
+        seconds(took) if took is not None else "",
+    )
+    return "bench     " + "  ".join(part for part in parts if part)
+
+
+def seconds(value: float) -> str:
+    """0.4 s, 12 s, 2 min 5 s."""
+    if value < 10:
+        return f"{value:.1f} s"
+    if value < 100:
+        return f"{value:.0f} s"
+    return f"{int(value) // 60} min {int(value) % 60} s"
