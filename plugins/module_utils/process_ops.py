@@ -50,8 +50,13 @@ def command_lines(pids: list[int]) -> list[list[str]]:
 
 
 def answers(ready: str, limit: float = 0.5) -> bool:
-    """Whether something listens: ``unix:/path`` or ``tcp:host:port``."""
+    """Whether something listens: ``unix:/path``, ``tcp:host:port``, or ``libvirt:uri`` for a libvirtd that serves it.
+
+    A libvirtd listens before its drivers are up, and ends when one of them fails: only an opened URI says that it is there.
+    """
     kind, _, where = ready.partition(":")
+    if kind == "libvirt":
+        return _libvirt_answers(where)
     try:
         if kind == "unix":
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -61,6 +66,19 @@ def answers(ready: str, limit: float = 0.5) -> bool:
             host, _, port = where.rpartition(":")
             socket.create_connection((host, int(port)), timeout=limit).close()
     except OSError:
+        return False
+    return True
+
+
+def _libvirt_answers(uri: str) -> bool:
+    try:
+        import libvirt  # noqa: PLC0415  only where guests are
+    except ImportError as error:
+        raise BoardError("this board's Python has no libvirt module: package python3-libvirt") from error
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)
+    try:
+        libvirt.open(uri).close()
+    except libvirt.libvirtError:
         return False
     return True
 

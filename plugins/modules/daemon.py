@@ -31,7 +31,7 @@ options:
         description: A systemd unit to start in place of the command, on boards where systemd runs.
         type: str
       ready:
-        description: Where it listens when it is ready, C(unix:/path) or C(tcp:host:port).
+        description: Where it listens when it is ready, C(unix:/path), C(tcp:host:port), or C(libvirt:uri).
         type: str
         required: true
       limit:
@@ -54,7 +54,7 @@ EXAMPLES = r"""
   netlab.testbed.daemon:
     ledger: board
     daemons:
-      - {name: libvirtd, command: [libvirtd], unit: libvirtd.service, ready: "unix:/run/libvirt/libvirt-sock"}
+      - {name: libvirtd, command: [libvirtd], unit: libvirtd.service, ready: "libvirt:qemu:///system"}
 """
 
 RETURN = r"""

@@ -41,13 +41,15 @@ options:
         description: Memory in MiB.
         type: int
         required: true
-      interface:
-        description:
-          - What the guest's NIC is connected to. V(type=ethernet) with C(dev), an interface that is there;
-            V(type=user) with C(address) and C(prefix) of QEMU's own network.
-          - C(offloads) switches what virtio offers, C(host) and C(guest) side, by the names of libvirt's C(driver) element.
-        type: dict
-        required: true
+  interfaces:
+    description:
+      - What each guest's NIC is connected to, in the order of O(guests). C(type=ethernet) with C(dev), an interface that
+        is there; C(type=user) with C(address) and C(prefix) of QEMU's own network, and the guest's C(guest_address) and
+        C(guest_gateway) in it, which then stand for O(guests[].address) and O(guests[].gateway).
+      - C(offloads) switches what virtio offers, C(host) and C(guest) side, by the names of libvirt's C(driver) element.
+    type: list
+    elements: dict
+    required: true
   arch:
     description: The guests' architecture.
     type: str
@@ -100,7 +102,8 @@ EXAMPLES = r"""
         address: 192.168.20.101/24
         vcpus: 1
         memory_mib: 192
-        interface: {type: ethernet, dev: nltap1}
+    interfaces:
+      - {type: ethernet, dev: nltap1}
 """
 
 RETURN = r"""
@@ -132,14 +135,19 @@ GUEST_OPTIONS = {
     "gateway": {"type": "str"},
     "vcpus": {"type": "int", "required": True},
     "memory_mib": {"type": "int", "required": True},
-    "interface": {"type": "dict", "required": True},
 }
+
+
+def _in_own_network(interface: dict[str, Any]) -> dict[str, Any]:
+    """Where QEMU itself is the guest's network, its address and gateway are of that one."""
+    return {key: interface[f"guest_{key}"] for key in ("address", "gateway") if f"guest_{key}" in interface}
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "guests": {"type": "list", "elements": "dict", "required": True, "options": GUEST_OPTIONS},
+            "interfaces": {"type": "list", "elements": "dict", "required": True},
             "arch": {"type": "str", "choices": ["x86_64", "aarch64"], "required": True},
             "accelerator": {"type": "str", "choices": ["kvm", "tcg"], "required": True},
             "kernel": {"type": "str"},
@@ -154,8 +162,14 @@ def main() -> None:
         required_together=[("kernel", "initramfs")],
         supports_check_mode=True,
     )
+    guests, interfaces = module.params["guests"], module.params["interfaces"]
+    if len(guests) != len(interfaces):
+        module.fail_json(msg=f"{len(guests)} guests and {len(interfaces)} interfaces: there must be one for each")
     shared = {key: module.params[key] for key in SHARED}
-    wanted: list[dict[str, Any]] = [{**shared, **guest} for guest in module.params["guests"]]
+    wanted: list[dict[str, Any]] = [
+        {**shared, **guest, "interface": interface, **_in_own_network(interface)}
+        for guest, interface in zip(guests, interfaces, strict=True)
+    ]
 
     def steps() -> list[Step]:
         try:
