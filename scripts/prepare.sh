@@ -49,16 +49,22 @@ install_os_packages() {
     }
 }
 
-# Leaves a trace, so that scripts/clean-machine can take away what was brought and nothing else.
+# shellcheck disable=SC2016 # dpkg's own placeholders
+installed_os_packages() { dpkg-query --show --showformat '${Package}\n' | sort; }
+
+# Notes what was brought (dependencies too), so that scripts/clean-machine can take away that and no more.
 need_os_packages() {
     command -v apt-get >/dev/null || die "missing: $*; install it with this system's package manager"
     if [ "$(id -u)" -ne 0 ] && command -v sudo >/dev/null; then
         sudo -v || die "$* must be installed, and sudo refuses"
     fi
+    before=$(mktemp)
+    installed_os_packages >"$before"
     step "installing OS packages ($*)" install_os_packages "$@"
-    record=/var/cache/netlab-testbed
-    as_root mkdir -p -m 0700 "$record"
-    printf '%s\n' "$@" | as_root tee -a "$record/os-packages-lab" >/dev/null
+    as_root mkdir -p -m 0700 /var/lib/netlab-testbed
+    installed_os_packages | comm -13 "$before" - |
+        as_root tee -a /var/lib/netlab-testbed/os-packages >/dev/null
+    rm -f "$before"
 }
 
 fits() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
