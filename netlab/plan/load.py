@@ -74,8 +74,8 @@ def load(
     """Read and check a plan.
 
     `topologies`, `blocks` and `seed`, when given, replace what the file says. `known` says what exists: a
-    collection of names for `topologies`, `instruments`, `scenarios` (by default those of `scenarios()`); a kind
-    that it lacks is not checked.
+    collection of names for `topologies`, `instruments`, `scenarios`. A kind that it lacks is not checked, but
+    scenarios are always checked, by default against `scenarios()`.
     Raises InvalidInput with every problem found, each with file, line and key.
     """
     read = _find(name_or_path)

@@ -1,2 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports of a run."""
+"""A run as a table, CSV, JSON, Markdown or one HTML file. A report only reads; it never changes a run."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netlab.errors import InvalidInput, Problem
+
+if TYPE_CHECKING:
+    from netlab.report.source import Source
+
+FORMATS = ("table", "csv", "json", "markdown")
+
+
+def render(source: Source, fmt: str = "table", width: int | None = None) -> str:
+    """The report as text that ends in a newline. `width`: columns of a table; by default the terminal's."""
+    from netlab.report import data, markdown, summary, table
+
+    if fmt not in FORMATS:
+        raise InvalidInput(
+            [Problem(f"there is no format {fmt!r}", None, None, "--format", ", ".join(FORMATS))]
+        )
+    made = summary.summarise(source)
+    match fmt:
+        case "csv":
+            return data.render_csv(made)
+        case "json":
+            return data.render_json(made)
+        case "markdown":
+            return markdown.render(made)
+        case _:
+            return table.render(made, width)
+
+
+def write_html(source: Source, path: Path | None = None) -> Path:
+    """Write the report as one HTML file, by default into the run's folder, whole or not at all."""
+    from netlab.report import html, summary
+
+    target = path or source.path / html.REPORT
+    content = html.render(summary.summarise(source)).encode("utf-8", "backslashreplace")
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            os.fchmod(stream.fileno(), 0o644)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return target

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a run was measured, as far as its manifest knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netlab.report.source import Source
+
+LOCAL_GROUP = "local_boards"  # inventories: boards that are containers of namespaces on one machine
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board; a field is empty where its facts do not say it."""
+
+    name: str
+    local: bool
+    groups: tuple[str, ...]
+    hostname: str
+    arch: str
+    kernel: str
+    os: str
+    cpus: str
+    memory: str
+    nic: str
+    accelerator: str
+    reason: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--format json`."""
+        return {**vars(self), "groups": list(self.groups)}
+
+
+def boards(source: Source) -> list[Board]:
+    """Every board that facts were gathered of, that ran a guest, or that a trial names."""
+    manifest = source.manifest
+    facts = manifest.facts.before or manifest.facts.after or {}
+    named = [str(line["board"]) for line in source.outcomes() if line.get("board")]
+    names = dict.fromkeys([*facts, *manifest.accelerator, *named])
+    return [_board(name, facts.get(name), source) for name in sorted(names)]
+
+
+def _board(name: str, facts: Any, source: Source) -> Board:
+    known: Mapping[str, Any] = facts if isinstance(facts, Mapping) else {}
+    inventory = source.manifest.inventory
+    nic, system = _mapping(known.get("nic")), _mapping(known.get("os"))
+    choice = source.manifest.accelerator.get(name)
+    memory = known.get("memory_mib")
+    return Board(
+        name=name,
+        local=name in set(members(inventory, LOCAL_GROUP)),
+        groups=tuple(group for group in ("duts", "peers") if name in set(members(inventory, group))),
+        hostname=_text(known.get("hostname")),
+        arch=_text(known.get("arch")),
+        kernel=_text(known.get("kernel")),
+        os=" ".join(filter(None, (_text(system.get("id")), _text(system.get("version"))))),
+        cpus=_text(known.get("cpus")),
+        memory=f"{memory} MiB" if memory else "",
+        nic=" ".join(filter(None, (_text(nic.get("name")), _in_brackets(_text(nic.get("driver")))))),
+        accelerator=choice.accelerator if choice else "",
+        reason=choice.reason if choice else "",
+    )
+
+
+def members(inventory: Any, group: str) -> Iterable[str]:
+    """Hosts of a group, in any of the shapes that inventories come in.
+
+    `{group: [a]}`, `{group: {hosts: [a]}}` (ansible-inventory --list) or `{group: {hosts: {a: {}}}}` (YAML),
+    at any depth.
+    """
+    if not isinstance(inventory, Mapping):
+        return
+    for key, value in inventory.items():
+        if key == group:
+            inside = value.get("hosts", {}) if isinstance(value, Mapping) else value
+            yield from (str(item) for item in inside or ())
+        yield from members(value, group)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _in_brackets(text: str) -> str:
+    return f"({text})" if text else ""

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report for an issue, a wiki or a mail: GitHub's flavour of Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from netlab.report.summary import Footnote, Summary, Table
+from netlab.report.table import cells, headers
+from netlab.report.text import one_line
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def render(summary: Summary) -> str:
+    """Tables, footnotes and notes."""
+    parts = [f"## {_plain(summary.source.name)}"]
+    for table in summary.tables:
+        parts += [f"Round trip, µs ({_plain(table.scenario)}, {_plain(table.instrument)}):", _table(table)]
+    if summary.footnotes:
+        parts.append("\n".join(line for note in summary.footnotes for line in _footnote(note)))
+    parts += [f"**{note.title}.** {_plain(note.text)}" for note in summary.notes]
+    return "\n\n".join(parts) + "\n"
+
+
+def _footnote(note: Footnote) -> Iterator[str]:
+    severity = " **rule broken**" if note.severity == "broken" else ""
+    for text, where in note.said:
+        yield f"- **{note.mark}**{severity} `{note.rule}`: {_plain(text)} ({_plain(where)})"
+
+
+def _table(table: Table) -> str:
+    lines = [["", *headers()], [":--", *["--:"] * (len(headers()) - 1), ":--"]]
+    lines += [[_plain(row.label), *cells(row)] for row in table.rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it stands."""
+    return _SPECIAL.sub(r"\\\1", one_line(text))

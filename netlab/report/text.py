@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers and foreign text as they are printed."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_ASCII = str.maketrans(
+    {
+        "‘": "'",
+        "’": "'",
+        "“": '"',
+        "”": '"',
+        "–": "-",
+        "—": "-",
+        "…": "...",
+        "µ": "u",
+        "μ": "u",
+        "×": "x",
+        "→": "->",
+    }
+)
+NOTHING = "-"
+LONGEST = 300  # of one reason in a terminal; trials.jsonl has the rest
+
+
+def figure(value: float | None) -> str:
+    """A time in microseconds or a rate; three digits say enough, a dash says that there is none."""
+    if value is None:
+        return NOTHING
+    return f"{value:.1f}" if abs(value) < 99.95 else f"{value:.0f}"
+
+
+def one_line(text: object) -> str:
+    """Text from outside on one line, without control characters: nothing in it can drive a terminal."""
+    return " ".join(_CONTROL.sub(" ", str(text)).split())
+
+
+def ascii_safe(text: str) -> str:
+    """Text that every terminal and every encoding of stdout can show; keeps line ends."""
+    lines = (one_control.encode("ascii", "backslashreplace").decode() for one_control in _lines(text))
+    return "\n".join(lines)
+
+
+def _lines(text: str) -> list[str]:
+    return [_CONTROL.sub(" ", line).translate(_ASCII) for line in text.split("\n")]
+
+
+def shortened(text: str) -> str:
+    """At most LONGEST characters."""
+    return text if len(text) <= LONGEST else text[: LONGEST - 4].rstrip() + " ..."
+
+
+def wrapped(text: str, width: int, indent: str = "", first: str | None = None) -> str:
+    """Text broken at spaces, never within a word: paths and commands stay whole and can be copied."""
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

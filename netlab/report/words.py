@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the figures are, where they come from and what they do not mean, in sentences."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from netlab.report.environment import Board
+from netlab.report.row import Row
+from netlab.report.source import Source
+from netlab.report.text import one_line
+
+STATUSES = ("ok", "failed", "skipped")
+
+
+@dataclass(frozen=True)
+class Note:
+    """A paragraph and its heading. `caution`: who quotes a figure without it is wrong."""
+
+    title: str
+    text: str
+    caution: bool = False
+
+
+def notes(
+    source: Source,
+    rows: Sequence[Row],
+    outcomes: Sequence[Mapping[str, Any]],
+    boards: Sequence[Board],
+    counts: Mapping[str, int],
+) -> Iterator[Note]:
+    """The paragraphs under a table, in reading order."""
+    good = [line for line in outcomes if line["status"] == "ok"]
+    state = _state(source, counts)
+    if state:
+        yield Note("Incomplete", state, caution=True)
+    yield Note("What they are", _what(good))
+    if good:
+        yield Note("How runs become a row", _how(rows))
+    yield Note("Where", _where(boards))
+    doubts = list(_doubts(boards, rows))
+    if doubts:
+        yield Note("What they do not mean", " ".join(doubts), caution=True)
+
+
+def _state(source: Source, counts: Mapping[str, int]) -> str:
+    done = counts["ok"]
+    if done == counts["planned"] and source.state == "complete":
+        return ""
+    lost = [f"{counts[status]} {status}" for status in ("failed", "skipped") if counts[status]]
+    left = counts["planned"] - sum(counts[status] for status in STATUSES)
+    if left:
+        lost.append(f"{left} not run")
+    text = (
+        f"{done} of {counts['planned']} trials were measured" + (f"; {', '.join(lost)}" if lost else "") + "."
+    )
+    if source.state == "running":
+        return f"{text} The run is still going on."
+    if left or counts["skipped"]:
+        text += f" What is missing can be measured with: netlab bench --resume {source.name}"
+    return text
+
+
+def _what(good: Sequence[Mapping[str, Any]]) -> str:
+    if not good:
+        return "No trial was measured: there are no figures."
+    text = "Round trips in microseconds, there and back, never halved."
+    pacing = sorted({one_line(line["pacing"]) for line in good if line.get("pacing")})
+    if pacing:
+        text += f" Pacing: {'; '.join(pacing)}."
+    command = next((line["command"] for line in good if line.get("command")), None)
+    if command:
+        text += f" One of the commands: {one_line(shlex.join(str(word) for word in command))}"
+    return text
+
+
+def _how(rows: Sequence[Row]) -> str:
+    runs = sorted({row.runs for row in rows if row.runs})
+    each = (
+        f"{runs[0]}"
+        if len(runs) == 1
+        else f"{runs[0]} to {runs[-1]}"
+        if runs[0] + 1 < runs[-1]
+        else f"{runs[0]} or {runs[-1]}"
+    )
+    if runs == [1]:
+        return (
+            "Each row is a single run, so nothing is known of how runs differ: no difference between rows is "
+            "resolved. More blocks (--blocks) give more runs."
+        )
+    return (
+        f"Each row is {each} runs: min and max over all of them; avg, stddev and trans/s as over all "
+        "transactions together; p50, p90 and p99 the median of the runs' own percentiles (percentiles are "
+        "never averaged). A difference between rows that is smaller than that between runs of one row is not "
+        "resolved."
+    )
+
+
+def _where(boards: Sequence[Board]) -> str:
+    if not boards:
+        return "Nothing is known of the boards: no facts were stored."
+    local = [board for board in boards if board.local]
+    parts = []
+    if len(local) == len(boards):
+        names = " and ".join(_role(board) for board in boards)
+        parts.append(
+            f"{names}: local boards, which are containers of Linux namespaces on one machine, wired by a "
+            "veth pair."
+        )
+    else:
+        names = ", ".join(f"{_role(board)}{' (a local board)' if board.local else ''}" for board in boards)
+        parts.append(f"{names}, over the network; facts do not tell an emulated board from a real one.")
+    systems = dict.fromkeys(
+        ", ".join(filter(None, (board.arch, board.kernel and f"Linux {board.kernel}", board.os)))
+        for board in boards
+    )
+    systems.pop("", None)
+    if systems:
+        parts.append(f"{'; '.join(systems)}.")
+    parts += [_guests_run(board) for board in boards if board.accelerator]
+    return " ".join(parts)
+
+
+def _role(board: Board) -> str:
+    roles = [group.removesuffix("s") for group in board.groups]
+    return f"{board.name} ({', '.join(roles)})" if roles else board.name
+
+
+def _guests_run(board: Board) -> str:
+    under = {
+        "tcg": "under TCG (QEMU's software emulation of a CPU)",
+        "kvm": "under KVM (the CPU runs them)",
+    }.get(board.accelerator, f"under {board.accelerator}")
+    why = f": {one_line(board.reason).rstrip('.')}" if board.reason else ""
+    return f"Guests of {board.name} run {under}{why}."
+
+
+def _doubts(boards: Sequence[Board], rows: Sequence[Row]) -> Iterator[str]:
+    local = bool(boards) and all(board.local for board in boards)
+    if any(board.accelerator == "tcg" for board in boards):
+        yield (
+            "Microseconds under TCG say nothing about hardware: every instruction of a guest is emulated, "
+            "and even the order of the datapaths may be another on a real board."
+        )
+    if local:
+        yield "No NIC, driver or cable has a part in them: a veth pair has no interrupts and no coalescing."
+    if any(row.runs for row in rows):
+        yield "They are round trips at this load; they bound no worst case."
