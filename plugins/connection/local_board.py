@@ -9,6 +9,7 @@ short_description: Run in a local board's namespaces
 description:
   - Runs tasks in a board that M(netlab.testbed.local_boards) made on this machine.
   - Enters all of the board's namespaces. A network-only nsenter would leave the machine's /sys in view.
+  - In check mode a board that is not up is answered for by a throwaway twin, made for the one command.
   - Needs root; a user other than root needs sudo without a password.
 author: netlab-testbed maintainers (@netlab-testbed)
 options:
@@ -19,6 +20,19 @@ options:
     vars:
       - name: inventory_hostname
       - name: local_board_name
+  cables:
+    description: The cables of the lab, which tell what interfaces a twin has.
+    type: list
+    elements: dict
+    default: []
+    vars:
+      - name: local_board_cables
+  check_mode:
+    description: Whether the play only asks.
+    type: bool
+    default: false
+    vars:
+      - name: ansible_check_mode
   become_success_timeout:
     description: Seconds to wait for become to succeed. The local connection plugin reads it.
     version_added: 0.1.0
@@ -48,7 +62,7 @@ import shlex
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection.local import Connection as LocalConnection
-from ansible_collections.netlab.testbed.plugins.module_utils.local_board import board_pid
+from ansible_collections.netlab.testbed.plugins.module_utils.local_board import board_pid, twin_command
 
 
 class Connection(LocalConnection):
@@ -56,24 +70,28 @@ class Connection(LocalConnection):
 
     transport = "netlab.testbed.local_board"
 
-    def _init_pid(self) -> int:
+    def _init_pid(self) -> int | None:
         # Options are set after _connect, so the board is looked up at each use.
-        name = self.get_option("board")
-        pid = board_pid(name)
-        if pid is None:
-            raise AnsibleConnectionFailure(f"local board {name} is not up; `netlab deploy` starts it")
-        return pid
+        return board_pid(self.get_option("board"))
+
+    def _enter(self) -> list[str]:
+        name, pid = self.get_option("board"), self._init_pid()
+        if pid is not None:
+            return ["nsenter", "-t", str(pid), "-a", "--"]
+        if self.get_option("check_mode"):
+            return twin_command(name, [cable[name] for cable in self.get_option("cables") if name in cable])
+        raise AnsibleConnectionFailure(f"local board {name} is not up; `netlab deploy` starts it")
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
-        enter = ["nsenter", "-t", str(self._init_pid()), "-a", "--"]
+        argv = [*self._enter(), "/bin/sh", "-c", cmd]
         if os.geteuid() != 0:
-            enter = ["sudo", "-n", *enter]
-        inside = shlex.join([*enter, "/bin/sh", "-c", cmd])
-        return super().exec_command(inside, in_data=in_data, sudoable=sudoable)
+            argv = ["sudo", "-n", *argv]
+        return super().exec_command(shlex.join(argv), in_data=in_data, sudoable=sudoable)
 
     def _inside(self, path: str) -> str:
         """The board's view of an absolute path: its /run, /tmp and /dev are its own."""
-        return f"/proc/{self._init_pid()}/root{os.path.abspath(path)}"
+        pid = self._init_pid()
+        return os.path.abspath(path) if pid is None else f"/proc/{pid}/root{os.path.abspath(path)}"
 
     def put_file(self, in_path: str, out_path: str) -> None:
         super().put_file(in_path, self._inside(out_path))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,8 @@ author: netlab-testbed maintainers (@netlab-testbed)
 version_added: 0.1.0
 short_description: One mapping for each guest, from a pattern
 description:
-  - Repeats a mapping for every guest. In its strings C({number}) stands for the guest's place, from 1, and C({guest})
-    for its name.
+  - Repeats a mapping for every guest. In its strings C({number}) stands for the guest's place, from 1, and C({name}),
+    C({mac}) and C({address}) for what the guest has under that key.
 options:
   _input:
     description: The guests, each with a C(name).
@@ -43,15 +44,14 @@ _value:
 def numbered(guests: Sequence[Mapping[str, Any]], pattern: Mapping[str, Any]) -> list[dict[str, Any]]:
     """``pattern`` once for each guest, its strings filled in."""
     return [
-        {key: _filled(value, number, str(guest["name"])) for key, value in pattern.items()}
+        {key: _filled(value, {**guest, "number": number}) for key, value in pattern.items()}
         for number, guest in enumerate(guests, start=1)
     ]
 
 
-def _filled(value: Any, number: int, guest: str) -> Any:
-    if not isinstance(value, str):
-        return value
-    return value.replace("{number}", str(number)).replace("{guest}", guest)
+def _filled(value: Any, words: Mapping[str, Any]) -> Any:
+    # not str.format, whose fields may call for attributes of what they name
+    return re.sub(r"\{(\w+)\}", lambda field: str(words[field[1]]), value) if isinstance(value, str) else value
 
 
 class FilterModule:

@@ -18,7 +18,7 @@ import select
 import shutil
 import signal
 import subprocess
-import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,28 +28,28 @@ RECORDS = Path("/run/netlab-testbed/boards")
 MARK = "NETLAB_TESTBED_BOARD"
 START_LIMIT = 15.0  # seconds; measured: 0.05
 
-# Run by the board's init, once, in its new namespaces. Everything that a board's programs write to by fixed
-# name is a private tmpfs; /dev has no kvm node: libvirt throws its capability cache away at every start where
-# there is one that does not work, so the accelerator probe makes the node, and only where KVM really works.
+# Run once by the first process in the new namespaces. Everything that a board's programs write to by fixed name is
+# a private tmpfs; /dev has no kvm node: libvirt throws its capability cache away at every start where there is one
+# that does not work, so the accelerator probe makes the node, and only where KVM really works.
 SETUP = r"""
 set -eu
-fail() { echo "$1" >&2; exit 1; }
-mount -t sysfs -o nosuid,nodev,noexec sysfs /sys || fail "cannot mount sysfs"
+mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 mount -t bpf -o mode=0700 bpf /sys/fs/bpf 2>/dev/null || true
 mount -t tmpfs -o mode=0755,nosuid tmpfs /mnt
 cd /mnt
 for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do
-  IFS=: read -r name major minor <<NODE
-$node
-NODE
-  mknod -m 0666 "$name" c "$major" "$minor"
+  name=${node%%:*} numbers=${node#*:}
+  mknod -m 0666 "$name" c "${numbers%%:*}" "${numbers#*:}"
 done
 mkdir -m 0755 net pts
 mkdir -m 1777 shm
 mknod -m 0666 net/tun c 10 200
 minor=$(awk '$2 == "vhost-net" { print $1 }' /proc/misc)
 if [ -n "$minor" ]; then mknod -m 0600 vhost-net c 10 "$minor"; fi
-ln -s /proc/self/fd fd; ln -s /proc/self/fd/0 stdin; ln -s /proc/self/fd/1 stdout; ln -s /proc/self/fd/2 stderr
+ln -s /proc/self/fd fd
+ln -s /proc/self/fd/0 stdin
+ln -s /proc/self/fd/1 stdout
+ln -s /proc/self/fd/2 stderr
 ln -s pts/ptmx ptmx
 cd /
 mount --move /mnt /dev
@@ -61,21 +61,26 @@ mount -t tmpfs -o mode=1777,nosuid tmpfs /tmp
 for folder in $NETLAB_TESTBED_PRIVATE; do mount -t tmpfs -o mode=0755,nosuid tmpfs "$folder"; done
 mount --bind "$NETLAB_TESTBED_LIBVIRT_CACHE" /var/cache/libvirt
 mkdir -p /etc/libvirt/qemu /var/lib/libvirt/qemu /var/log/libvirt/qemu
-cat > /etc/libvirt/qemu.conf <<CONF
+printf '%s\n' "$NETLAB_TESTBED_QEMU_CONF" > /etc/libvirt/qemu.conf
+hostname "$NETLAB_TESTBED_HOSTNAME"
+ip link set lo up
+for link in ${NETLAB_TESTBED_LINKS:-}; do ip link add "$link" type veth peer name "far-$link"; done
+unset NETLAB_TESTBED_HOSTNAME NETLAB_TESTBED_SETUP NETLAB_TESTBED_PRIVATE NETLAB_TESTBED_LIBVIRT_CACHE NETLAB_TESTBED_QEMU_CONF NETLAB_TESTBED_LINKS
+exec "$@"
+"""
+# No systemd, no udev, no cgroups of its own: libvirt is told to do without. Guests run as the board's root, which
+# is who may open the taps that a role made.
+QEMU_CONF = """\
 stdio_handler = "file"
 user = "root"
 group = "root"
 security_driver = "none"
 cgroup_controllers = []
 namespaces = []
-remember_owner = 0
-CONF
-hostname "$NETLAB_TESTBED_BOARD"
-ip link set lo up
-echo ready >&3
-exec 3>&-
-exec sleep infinity
-"""
+remember_owner = 0"""
+UNSHARE = ("unshare", "--fork", "--pid", "--mount", "--uts", "--net", "--ipc", "--kill-child", "--mount-proc")
+ENTER_SETUP = ("sh", "-c", 'eval "$NETLAB_TESTBED_SETUP"', "sh")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 PRIVATE = ("/etc/libvirt", "/var/lib/libvirt", "/var/log/libvirt", "/var/lib/netlab-testbed")
 LIBVIRT_CACHE = Path("/var/cache/netlab-testbed/libvirt")
@@ -142,6 +147,37 @@ def current_links(name: str) -> set[str]:
     return {link["ifname"] for link in json.loads(run_in_board(name, ["ip", "-json", "link"]))}
 
 
+def setup_environment(name: str, links: Iterable[str] = ()) -> dict[str, str]:
+    """What SETUP reads. ``links``: interfaces to make at once, for a board that is on no cable."""
+    return {
+        "PATH": PATH,
+        "LANG": "C.UTF-8",
+        MARK: name,
+        "NETLAB_TESTBED_HOSTNAME": name,
+        "NETLAB_TESTBED_SETUP": SETUP,
+        "NETLAB_TESTBED_PRIVATE": " ".join(PRIVATE),
+        "NETLAB_TESTBED_LIBVIRT_CACHE": str(LIBVIRT_CACHE),
+        "NETLAB_TESTBED_QEMU_CONF": QEMU_CONF,
+        "NETLAB_TESTBED_LINKS": " ".join(links),
+    }
+
+
+def twin_command(name: str, links: Iterable[str]) -> list[str]:
+    """Runs what is appended in a throwaway board: as the board will be when it has been made, and gone with its end.
+
+    This is what check mode asks where a board is not up: nothing is started, and the answer is a real one.
+    """
+    _make_mountpoints()
+    # without the mark: a twin is not the board, and never taken for it
+    environment = [f"{key}={value}" for key, value in setup_environment(name, links).items() if key != MARK]
+    return ["env", *environment, *UNSHARE, *ENTER_SETUP]
+
+
+def _make_mountpoints() -> None:
+    for folder in (*PRIVATE, "/var/cache/libvirt", LIBVIRT_CACHE):
+        Path(folder).mkdir(mode=0o755, parents=True, exist_ok=True)
+
+
 @operation("local_board.start", "start local board {name}")
 def start(name: str) -> None:
     if board_pid(name):
@@ -151,24 +187,16 @@ def start(name: str) -> None:
         raise BoardError(f"local boards need {', '.join(missing)} (packages util-linux, tini, iproute2)")
     stop(name)  # an init whose record was lost must not hold the name
     RECORDS.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for folder in (*PRIVATE, "/var/cache/libvirt", LIBVIRT_CACHE):
-        Path(folder).mkdir(mode=0o755, parents=True, exist_ok=True)
-    environment = {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "LANG": "C.UTF-8",
-        MARK: name,
-        "NETLAB_TESTBED_PRIVATE": " ".join(PRIVATE),
-        "NETLAB_TESTBED_LIBVIRT_CACHE": str(LIBVIRT_CACHE),
-    }
+    _make_mountpoints()
     ready, ready_write = os.pipe()
     errors, errors_write = os.pipe()
     try:
-        command = ["unshare", "--fork", "--pid", "--mount", "--uts", "--net", "--ipc", "--kill-child", "--mount-proc"]
-        # The setup talks on descriptor 3, which the shell gets from our pipe.
-        setup = ["tini", "--", "sh", "-c", f'exec 3>&{ready_write}; exec "$@"', "sh", "sh", "-c", SETUP]
+        # The pipe's number is 3 or more here; the shell hands it on as 3, and closes it once it has said its word.
+        say_ready = f"echo ready >&{ready_write}; exec {ready_write}>&-; exec sleep infinity"
         outside = subprocess.Popen(
-            [*command, *setup], env=environment, pass_fds=(ready_write,), start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors_write, cwd="/",
+            [*UNSHARE, "tini", "--", *ENTER_SETUP, "sh", "-c", say_ready], env=setup_environment(name),
+            pass_fds=(ready_write,), start_new_session=True, cwd="/",
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors_write,
         )  # fmt: skip
         os.close(ready_write)
         os.close(errors_write)
@@ -176,7 +204,6 @@ def start(name: str) -> None:
         if not readable or not os.read(ready, 16):
             outside.kill()
             outside.wait()
-            os.set_blocking(errors, False)
             said = os.read(errors, 4096).decode(errors="replace").strip() if select.select([errors], [], [], 0)[0] else ""
             raise BoardError(f"local board {name} did not start: {said or f'not ready after {START_LIMIT:.0f} s'}")
     finally:
@@ -230,15 +257,6 @@ def wire(a_board: str, a_link: str, b_board: str, b_link: str) -> None:
         raise BoardError(f"cannot wire {a_board}/{a_link} to {b_board}/{b_link}: {done.stderr.strip()}")
     for board, link in ((a_board, a_link), (b_board, b_link)):
         run_in_board(board, ["ip", "link", "set", link, "up"])
-
-
-def wait_gone(names: list[str], limit: float = START_LIMIT) -> None:
-    """Until none of the boards' namespaces has a process left."""
-    deadline = time.monotonic() + limit
-    while any(board_pid(name) for name in names):
-        if time.monotonic() > deadline:
-            raise BoardError(f"still up after {limit:.0f} s: {', '.join(names)}")
-        time.sleep(0.01)
 
 
 def wanted_cables(cables: list[dict[str, str]]) -> list[dict[str, Any]]:
