@@ -27,12 +27,13 @@ options:
     default: []
     vars:
       - name: local_board_cables
-  check_mode:
-    description: Whether the play only asks.
+  twin:
+    description: Whether the play only asks, as in check mode.
     type: bool
     default: false
     vars:
       - name: ansible_check_mode
+      - name: local_board_twin
   become_success_timeout:
     description: Seconds to wait for become to succeed. The local connection plugin reads it.
     version_added: 0.1.0
@@ -78,7 +79,7 @@ class Connection(LocalConnection):
         name, pid = self.get_option("board"), self._init_pid()
         if pid is not None:
             return ["nsenter", "-t", str(pid), "-a", "--"]
-        if self.get_option("check_mode"):
+        if self.get_option("twin"):
             return twin_command(name, [cable[name] for cable in self.get_option("cables") if name in cable])
         raise AnsibleConnectionFailure(f"local board {name} is not up; `netlab deploy` starts it")
 
