@@ -72,13 +72,13 @@ def draw(rows: Sequence[TableRow], *, narrow: bool) -> Figure | None:
     width = 350 if narrow else 1040
     widest = max(len(row.label) for row in rows) * LETTER
     left = 14.0 if narrow else min(max(120.0, widest + 24), 300.0)
-    right, top, step = width - (14.0 if narrow else 24.0), 14.0, 58.0 if narrow else 52.0
+    right, top, step = width - (14.0 if narrow else 24.0), 14.0, 64.0 if narrow else 52.0
     axis = _Axis(*_decades(min(values), max(values)), left, right)
     bottom = top + step * len(rows)
     lines = tuple(
-        _line(row, top + step * (index + (0.62 if narrow else 0.55)), axis) for index, row in enumerate(rows)
+        _line(row, top + step * (index + (0.54 if narrow else 0.55)), axis) for index, row in enumerate(rows)
     )
-    ticks = axis.ticks(room=44.0 if narrow else 56.0)
+    ticks = axis.ticks(room=66.0 if narrow else 56.0)
     kind = "narrow" if narrow else "wide"
     return Figure(kind, width, round(bottom + 44), left, right, top, bottom, ticks, lines, label_above=narrow)
 

@@ -20,7 +20,10 @@ def render(summary: Summary) -> str:
         parts += [f"Round trip, µs ({_plain(table.scenario)}, {_plain(table.instrument)}):", _table(table)]
     if summary.footnotes:
         parts.append("\n".join(line for note in summary.footnotes for line in _footnote(note)))
-    parts += [f"**{note.title}.** {_plain(note.text)}" for note in summary.notes]
+    for note in summary.notes:
+        parts.append(f"**{note.title}.** {_plain(note.text)}")
+        if note.command:
+            parts.append(f"    {one_line(note.command)}")
     return "\n\n".join(parts) + "\n"
 
 

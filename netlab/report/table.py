@@ -32,7 +32,10 @@ def render(summary: Summary, width: int | None = None) -> str:
     parts = [_table(summary, table, width) for table in summary.tables]
     if summary.footnotes:
         parts.append("\n".join(_footnote(note, width) for note in summary.footnotes))
-    parts += [wrapped(f"{note.title}: {note.text}", width, indent="  ", first="") for note in summary.notes]
+    parts += [
+        wrapped(f"{note.title}: {note.text} {note.command}", width, indent="  ", first="")
+        for note in summary.notes
+    ]
     parts.append(_files(summary, width))
     return ascii_safe("\n\n".join(parts) + "\n")
 

@@ -18,11 +18,12 @@ STATUSES = ("ok", "failed", "skipped")
 
 @dataclass(frozen=True)
 class Note:
-    """A paragraph and its heading. `caution`: who quotes a figure without it is wrong."""
+    """A paragraph, its heading, and a command to copy. `caution`: who quotes a figure without it is wrong."""
 
     title: str
     text: str
     caution: bool = False
+    command: str = ""
 
 
 def notes(
@@ -34,10 +35,8 @@ def notes(
 ) -> Iterator[Note]:
     """The paragraphs under a table, in reading order."""
     good = [line for line in outcomes if line["status"] == "ok"]
-    state = _state(source, counts)
-    if state:
-        yield Note("Incomplete", state, caution=True)
-    yield Note("What they are", _what(good))
+    yield from _state(source, counts)
+    yield _what(good)
     if good:
         yield Note("How runs become a row", _how(rows))
     yield Note("Where", _where(boards))
@@ -46,35 +45,36 @@ def notes(
         yield Note("What they do not mean", " ".join(doubts), caution=True)
 
 
-def _state(source: Source, counts: Mapping[str, int]) -> str:
-    done = counts["ok"]
-    if done == counts["planned"] and source.state == "complete":
-        return ""
+def _state(source: Source, counts: Mapping[str, int]) -> Iterator[Note]:
+    if counts["ok"] == counts["planned"] and source.state == "complete":
+        return
     lost = [f"{counts[status]} {status}" for status in ("failed", "skipped") if counts[status]]
     left = counts["planned"] - sum(counts[status] for status in STATUSES)
     if left:
         lost.append(f"{left} not run")
-    text = (
-        f"{done} of {counts['planned']} trials were measured" + (f"; {', '.join(lost)}" if lost else "") + "."
-    )
+    text = "; ".join([f"{counts['ok']} of {counts['planned']} trials were measured", *lost]) + "."
+    command = ""
     if source.state == "running":
-        return f"{text} The run is still going on."
-    if left or counts["skipped"]:
-        text += f" What is missing can be measured with: netlab bench --resume {source.name}"
-    return text
+        text += " The run is still going on."
+    elif left or counts["skipped"]:
+        text += " What is missing can still be measured:"
+        command = f"netlab bench --resume {source.name}"
+    yield Note("Incomplete", text, caution=True, command=command)
 
 
-def _what(good: Sequence[Mapping[str, Any]]) -> str:
+def _what(good: Sequence[Mapping[str, Any]]) -> Note:
+    title = "What they are"
     if not good:
-        return "No trial was measured: there are no figures."
+        return Note(title, "No trial was measured: there are no figures.")
     text = "Round trips in microseconds, there and back, never halved."
     pacing = sorted({one_line(line["pacing"]) for line in good if line.get("pacing")})
     if pacing:
         text += f" Pacing: {'; '.join(pacing)}."
-    command = next((line["command"] for line in good if line.get("command")), None)
-    if command:
-        text += f" One of the commands: {one_line(shlex.join(str(word) for word in command))}"
-    return text
+    ran = next((line for line in good if line.get("command")), None)
+    if ran is None:
+        return Note(title, text)
+    text += f" The command of trial {ran['order']} ({ran['topology']}):"
+    return Note(title, text, command=one_line(shlex.join(str(word) for word in ran["command"])))
 
 
 def _how(rows: Sequence[Row]) -> str:
