@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The link planner, without a kernel."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK, NEWBORN, plan
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step
+from hypothesis import given
+from hypothesis import strategies as st
+
+Links = dict[str, dict[str, Any]]
+
+NIC: dict[str, Any] = {
+    "name": "eth1", "kind": "veth", "alias": "", "mac": "02:00:00:00:00:aa", "mtu": 1500, "master": "", "parent": None,
+    "up": False, "promiscuous": False, "addresses": [], "routes": [],
+    "features": {"tx-checksumming": True, "rx-gro": False}, "fixed_features": [],
+}  # fmt: skip
+
+
+def apply(links: Links, step: Step) -> None:
+    """A kernel of a few lines: what each operation makes of the links."""
+    args = step.args
+    if step.op == "link.add":
+        if args["name"] not in links:
+            links[args["name"]] = {**NEWBORN, **copy.deepcopy(args), "addresses": [], "routes": [], "features": {}}
+    elif step.op == "link.delete":
+        links.pop(args["name"], None)
+    elif args["name"] not in links:
+        return
+    elif step.op == "link.set":
+        links[args["name"]].update(args["settings"])
+    elif step.op == "link.features":
+        links[args["name"]]["features"] = {**links[args["name"]]["features"], **args["features"]}
+    elif step.op == "link.address_add":
+        if args["address"] not in links[args["name"]]["addresses"]:
+            links[args["name"]]["addresses"] = [*links[args["name"]]["addresses"], args["address"]]
+    elif step.op == "link.address_delete":
+        rest = [other for other in links[args["name"]]["addresses"] if other != args["address"]]
+        links[args["name"]]["addresses"] = rest
+    else:
+        raise AssertionError(step.op)
+
+
+ADDRESSES = ["192.0.2.1/24", "192.0.2.2/24", "198.51.100.7/30"]
+nics = st.fixed_dictionaries(
+    {
+        "up": st.booleans(),
+        "promiscuous": st.booleans(),
+        "mtu": st.sampled_from([1500, 9000]),
+        "addresses": st.lists(st.sampled_from(ADDRESSES), unique=True),
+    }
+)
+wishes = st.fixed_dictionaries(
+    {},
+    optional={
+        "up": st.booleans(),
+        "promiscuous": st.booleans(),
+        "mtu": st.sampled_from([1500, 9000]),
+        "addresses": st.lists(st.sampled_from(ADDRESSES), unique=True),
+        "features": st.fixed_dictionaries({}, optional={"tx-checksumming": st.booleans(), "rx-gro": st.booleans()}),
+    },
+)
+made = st.lists(
+    st.tuples(st.sampled_from(["tap", "macvtap"]), st.booleans(), st.booleans()), max_size=4
+)
+
+
+def wanted_links(nic: dict[str, Any], guests: list[tuple[str, bool, bool]], bridge: bool) -> list[dict[str, Any]]:
+    wanted: list[dict[str, Any]] = [{"name": "eth1", **nic}]
+    if bridge:
+        wanted.append({"name": "nlbr0", "kind": "bridge", "up": True, "addresses": ["192.0.2.9/24"]})
+        wanted.append({"name": "eth1", "master": "nlbr0"})
+    for number, (kind, up, in_bridge) in enumerate(guests):
+        link: dict[str, Any] = {"name": f"nl{kind}{number}", "kind": kind, "up": up}
+        if kind == "macvtap":
+            link["parent"] = "eth1"
+        elif in_bridge and bridge:
+            link["master"] = "nlbr0"
+        wanted.append(link)
+    return wanted
+
+
+@given(nics, wishes, made, st.booleans())
+def test_a_plan_carried_out_leaves_nothing_to_plan(
+    now: dict[str, Any], nic: dict[str, Any], guests: list[tuple[str, bool, bool]], bridge: bool
+) -> None:
+    links: Links = {"eth1": {**copy.deepcopy(NIC), **now}}
+    wanted = wanted_links(nic, guests, bridge)
+    for step in plan(links, wanted):
+        apply(links, step)
+    assert plan(links, wanted) == []
+
+
+@given(nics, wishes, made, st.booleans())
+def test_its_undo_restores_what_was_there(
+    now: dict[str, Any], nic: dict[str, Any], guests: list[tuple[str, bool, bool]], bridge: bool
+) -> None:
+    links: Links = {"eth1": {**copy.deepcopy(NIC), **now}}
+    before = copy.deepcopy(links)
+    done = plan(links, wanted_links(nic, guests, bridge))
+    for step in done:
+        apply(links, step)
+    for step in reversed(done):
+        if step.undo:
+            apply(links, step.undo)
+    for link in (*links.values(), *before.values()):
+        link["addresses"] = sorted(link["addresses"])
+    assert links == before
+
+
+@given(nics, made, st.integers(min_value=0, max_value=20))
+def test_cut_off_anywhere_the_undo_of_what_was_begun_restores_it(
+    now: dict[str, Any], guests: list[tuple[str, bool, bool]], cut: int
+) -> None:
+    links: Links = {"eth1": {**copy.deepcopy(NIC), **now}}
+    before = copy.deepcopy(links)
+    begun = plan(links, wanted_links({"addresses": []}, guests, bridge=True))[: cut + 1]
+    for step in begun[:-1]:  # the last one is in the ledger, and was not done
+        apply(links, step)
+    for step in reversed(begun):
+        if step.undo:
+            apply(links, step.undo)
+    for link in (*links.values(), *before.values()):
+        link["addresses"] = sorted(link["addresses"])
+    assert links == before
+
+
+def test_somebody_elses_bridge_is_refused() -> None:
+    links = {"eth1": NIC, "nlbr0": {**NEWBORN, "name": "nlbr0", "kind": "bridge", "alias": "somebody's"}}
+    with pytest.raises(Refusal, match="nlbr0 is there already and is not this testbed's"):
+        plan(links, [{"name": "nlbr0", "kind": "bridge"}])
+
+
+def test_a_nic_in_somebody_elses_bridge_is_refused() -> None:
+    links = {"eth1": {**NIC, "master": "br0"}, "br0": {**NEWBORN, "name": "br0", "kind": "bridge", "alias": ""}}
+    with pytest.raises(Refusal, match="eth1 is a port of br0"):
+        plan(links, [{"name": "nlbr0", "kind": "bridge"}, {"name": "eth1", "master": "nlbr0"}])
+
+
+def test_a_missing_nic_names_those_that_are_there() -> None:
+    with pytest.raises(BoardError, match="no interface eth7; it has: eth1"):
+        plan({"lo": NIC, "eth1": NIC}, [{"name": "eth7", "up": True}])
+
+
+def test_a_link_of_ours_of_another_make_is_made_anew() -> None:
+    ours = {**NEWBORN, "name": "nlx", "kind": "bridge", "alias": MARK}
+    steps = plan({"eth1": NIC, "nlx": ours}, [{"name": "nlx", "kind": "tap"}])
+    assert [step.op for step in steps] == ["link.delete", "link.add"]
+
+
+def test_an_offload_that_the_driver_has_fixed_is_an_error() -> None:
+    nic = {**NIC, "fixed_features": ["rx-gro"]}
+    with pytest.raises(BoardError, match="does not let rx-gro be changed"):
+        plan({"eth1": nic}, [{"name": "eth1", "features": {"rx-gro": True}}])
+
+
+def test_routes_come_back_with_their_address() -> None:
+    route = {"dst": "203.0.113.0/24", "gateway": "192.0.2.254"}
+    nic = {**NIC, "addresses": ["192.0.2.1/24"], "routes": [route]}
+    (step,) = plan({"eth1": nic}, [{"name": "eth1", "addresses": []}])
+    assert step.undo is not None
+    assert step.undo.args == {"name": "eth1", "address": "192.0.2.1/24", "routes": [route]}

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write-ahead, replay, and what a ledger does when things go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.netlab.testbed.plugins.module_utils import steps as steps_module
+from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import (
+    OPERATIONS,
+    BoardError,
+    Operation,
+    Step,
+    run_steps,
+)
+
+World = list[str]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Operations on a list of words: add, drop, and one that always fails."""
+    words: World = []
+
+    def add(word: str) -> None:
+        if word not in words:
+            words.append(word)
+
+    def drop(word: str) -> None:
+        if word in words:
+            words.remove(word)
+
+    def burn(word: str) -> None:
+        raise OSError(f"{word} is on fire")
+
+    table = {
+        "word.add": Operation(add, "add {word}"),
+        "word.drop": Operation(drop, "drop {word}"),
+        "word.burn": Operation(burn, "burn {word}"),
+    }
+    monkeypatch.setattr(steps_module, "OPERATIONS", {**OPERATIONS, **table})
+    return words
+
+
+def adding(word: str) -> Step:
+    return Step("word.add", {"word": word}, undo=Step("word.drop", {"word": word}))
+
+
+def test_the_undo_is_on_disk_when_the_change_fails(world: World, tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path)
+    failing = Step("word.burn", {"word": "x"}, undo=Step("word.drop", {"word": "x"}))
+    with pytest.raises(BoardError, match="burn x: x is on fire"):
+        run_steps([adding("a"), failing, adding("never")], ledger)
+    assert world == ["a"]
+    assert [entry["undo"]["args"]["word"] for entry in ledger.entries()] == ["a", "x"]
+
+
+def test_replay_goes_backwards_and_leaves_no_file(world: World, tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path)
+    run_steps([adding("a"), adding("b"), adding("c")], ledger)
+    undone, failed = ledger.rollback()
+    assert undone == ["drop c", "drop b", "drop a"]
+    assert failed == []
+    assert world == []
+    assert not ledger.path.exists()
+
+
+def test_a_failing_undo_stays_and_the_others_are_done(world: World, tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path)
+    stuck = Step("word.add", {"word": "b"}, undo=Step("word.burn", {"word": "b"}))
+    run_steps([adding("a"), stuck, adding("c")], ledger)
+    undone, failed = ledger.rollback()
+    assert undone == ["drop c", "drop a"]
+    assert failed == ["burn b: b is on fire"]
+    assert [entry["undo"]["op"] for entry in ledger.entries()] == ["word.burn"]
+
+
+def test_replaying_twice_is_as_good_as_once(world: World, tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path)
+    run_steps([adding("a")], ledger)
+    entries = ledger.path.read_text()
+    ledger.rollback()
+    tmp_path.mkdir(exist_ok=True)
+    ledger.path.write_text(entries)  # as after a crash between the undo and the ledger's own update
+    assert ledger.rollback() == (["drop a"], [])
+    assert world == []
+
+
+def test_a_step_without_undo_leaves_no_entry(world: World, tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path)
+    run_steps([Step("word.add", {"word": "a"})], ledger)
+    assert world == ["a"]
+    assert not ledger.path.exists()
+
+
+def test_any_change_takes_ready_back(world: World, tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path)
+    ledger.note(topology="tap", state="ready")
+    run_steps([adding("a")], ledger)
+    assert ledger.deployment() == {"topology": "tap", "state": "building"}
+
+
+def test_notes_tell_whether_they_changed_anything(tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path)
+    assert ledger.note(topology="tap")
+    assert not ledger.note(topology="tap")
+
+
+def test_ledgers_are_for_root_alone(tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path / "deep" / "ledger")
+    ledger.note(topology="tap")
+    assert os.stat(ledger.path).st_mode & 0o777 == 0o600
+    assert os.stat(ledger.root).st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '"ledger"', '{"format": 99, "entries": []}'])
+def test_what_is_not_a_ledger_is_refused_and_kept(tmp_path: Path, text: str) -> None:
+    ledger = Ledger("topology", tmp_path)
+    ledger.path.write_text(text)
+    with pytest.raises(BoardError, match=r"topology\.json"):
+        ledger.rollback()
+    assert ledger.path.read_text() == text
+
+
+def test_operations_of_another_version_are_named(tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path)
+    step = {"op": "warp.engage", "args": {}}
+    entry = {"id": 1, "at": "", "boot_id": "", "step": step, "undo": step}
+    record = {"format": 1, "scope": "topology", "deployment": {}, "entries": [entry]}
+    ledger.path.write_text(json.dumps(record))
+    undone, failed = ledger.rollback()
+    assert undone == []
+    assert failed == ["unknown operation 'warp.engage': this ledger is from another version"]
+    assert ledger.path.exists()
