@@ -35,7 +35,7 @@ def _bpf(command: int, attributes: ctypes.Array[ctypes.c_char]) -> int:
     number = SYSCALL.get(platform.machine())
     if number is None:
         raise OSError(errno.ENOSYS, f"the number of bpf(2) on {platform.machine()} is not known")
-    result = _libc.syscall(number, command, attributes, len(attributes))
+    result: int = _libc.syscall(number, command, attributes, len(attributes))
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
@@ -48,7 +48,7 @@ def _pack(layout: str, *values: int) -> ctypes.Array[ctypes.c_char]:
 
 
 def is_bpffs(path: Path) -> bool:
-    """Whether a BPF file system is mounted there. Asked of the path itself: a mount table lists hidden ones."""
+    """Whether a BPF file system is mounted there. Asked of the path: a mount table lists hidden ones, too."""
     status = ctypes.create_string_buffer(256)
     if _libc.statfs(os.fsencode(path), status):
         return False
@@ -78,7 +78,8 @@ def _info(descriptor: int, size: int) -> bytes:
 
 
 def program_id(descriptor: int) -> int:
-    return struct.unpack_from("II", _info(descriptor, 8))[1]
+    _kind, identity = struct.unpack_from("II", _info(descriptor, 8))
+    return int(identity)
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Map:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        kind, _identity, self.key_size, size, self.max_entries = struct.unpack_from("IIIII", _info(descriptor, 20))
+        kind, _identity, self.key_size, size = struct.unpack_from("IIII", _info(descriptor, 16))
         self.value_size = -(-size // 8) * 8 * possible_cpus() if kind in PER_CPU_TYPES else size
 
     @classmethod
@@ -163,7 +164,7 @@ class Map:
     def remove(self, key: bytes) -> None:
         self._element(MAP_DELETE, key, None)
 
-    def keys(self) -> list[bytes]:
+    def all_keys(self) -> list[bytes]:
         found: dict[bytes, None] = {}
         following = ctypes.create_string_buffer(self.key_size)
         key: bytes | None = None
@@ -173,7 +174,7 @@ class Map:
             found[key] = None
         return list(found)
 
-    def items(self) -> dict[bytes, bytes]:
+    def all_items(self) -> dict[bytes, bytes]:
         """What is there now. Entries that vanish while reading are left out."""
-        values = ((key, self.get(key)) for key in self.keys())
+        values = ((key, self.get(key)) for key in self.all_keys())
         return {key: value for key, value in values if value is not None}

@@ -23,7 +23,7 @@ MODES = {1: "native", 2: "generic", 3: "offloaded", 4: "several"}  # linux/if_li
 
 @dataclass(frozen=True)
 class Link:
-    """One interface. ``xdp_mode`` is None without a program; ``program_id`` is the program's, machine-wide."""
+    """One interface. ``xdp_mode`` and ``program_id`` (machine-wide) are None where no program is attached."""
 
     name: str
     ifindex: int

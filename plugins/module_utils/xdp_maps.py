@@ -48,7 +48,8 @@ def pack_u32(value: int) -> bytes:
 
 
 def unpack_u32(data: bytes) -> int:
-    return struct.unpack("I", data)[0]
+    (value,) = struct.unpack("I", data)
+    return int(value)
 
 
 def pack_ageing(seconds: int) -> bytes:
@@ -56,11 +57,12 @@ def pack_ageing(seconds: int) -> bytes:
 
 
 def unpack_ageing(data: bytes) -> int:
-    return struct.unpack("Q", data)[0] // NANOSECONDS
+    (nanoseconds,) = struct.unpack("Q", data)
+    return int(nanoseconds) // NANOSECONDS
 
 
 def pack_target(ifindex: int, egress_program: int) -> bytes:
-    """struct bpf_devmap_val: where to, and the program that runs on the way out (a descriptor; 0 reads back)."""
+    """struct bpf_devmap_val: where to, and the descriptor of the program that runs on the way out."""
     return struct.pack("Ii", ifindex, egress_program)
 
 

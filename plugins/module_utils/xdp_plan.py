@@ -37,7 +37,7 @@ class PortState:
 
 @dataclass(frozen=True)
 class Current:
-    """``loaded``: the objects pinned here. ``settings`` and the ports' roles are those of the wanted object."""
+    """``loaded``: the objects pinned here. ``settings`` and the ports' roles are the wanted object's."""
 
     bpffs: bool = False
     compiled: frozenset[str] = frozenset()
@@ -48,9 +48,9 @@ class Current:
 
 @dataclass(frozen=True)
 class Wanted:
-    """``object``: the hash of the program's source and how it is compiled; ``ports``: interface to role."""
+    """``object_hash`` names the source and how it is compiled; ``ports``: interface name to role."""
 
-    object: str
+    object_hash: str
     source: str
     mode: str
     settings: Settings
@@ -66,13 +66,13 @@ def plan(current: Current, wanted: Wanted | None) -> list[Step]:
         return [_unload(old) for old in current.loaded]
     _refuse_others(current, wanted)
     return [
-        *(_unload(old) for old in current.loaded if old != wanted.object),
+        *(_unload(old) for old in current.loaded if old != wanted.object_hash),
         *_load(current, wanted),
         *_configure(current, wanted),
         *(
-            _detach(wanted.object, name)
+            _detach(wanted.object_hash, name)
             for name, port in current.ports.items()
-            if wanted.object in current.loaded and port.role and name not in wanted.ports
+            if wanted.object_hash in current.loaded and port.role and name not in wanted.ports
         ),
         *(step for name, role in wanted.ports.items() for step in _port(current, wanted, name, role)),
     ]
@@ -83,54 +83,54 @@ def _refuse_others(current: Current, wanted: Wanted) -> None:
         foreign = current.ports.get(name, PortState()).foreign
         if foreign:
             raise Refusal(
-                f"{name} has an XDP program already, and it is not ours ({foreign}): stop what attached it, or"
-                f" take it off with 'ip link set dev {name} xdp off'; it is never replaced"
+                f"{name} has an XDP program already, and it is not ours ({foreign}): stop what attached it,"
+                f" or take it off with 'ip link set dev {name} xdp off'; it is never replaced"
             )
 
 
 def _load(current: Current, wanted: Wanted) -> list[Step]:
-    if wanted.object in current.loaded:
+    if wanted.object_hash in current.loaded:
         return []
     steps = []
     if not current.bpffs:
         steps.append(Step("xdp.mount", {}, undo=Step("xdp.unmount")))
-    if wanted.object not in current.compiled:
-        steps.append(Step("xdp.compile", {"object": wanted.object, "source": wanted.source}))
-    steps.append(Step("xdp.load", {"object": wanted.object}, undo=_unload(wanted.object)))
+    if wanted.object_hash not in current.compiled:
+        steps.append(Step("xdp.compile", {"object_hash": wanted.object_hash, "source": wanted.source}))
+    steps.append(Step("xdp.load", {"object_hash": wanted.object_hash}, undo=_unload(wanted.object_hash)))
     return steps
 
 
 def _configure(current: Current, wanted: Wanted) -> list[Step]:
-    if wanted.object in current.loaded and current.settings == wanted.settings:
+    if wanted.object_hash in current.loaded and current.settings == wanted.settings:
         return []
     settings = {
         "ageing_time": wanted.settings.ageing_time,
         "board_macs": list(wanted.settings.board_macs),
         "board_ipv4": list(wanted.settings.board_ipv4),
     }
-    return [Step("xdp.configure", {"object": wanted.object, **settings})]
+    return [Step("xdp.configure", {"object_hash": wanted.object_hash, **settings})]
 
 
 def _port(current: Current, wanted: Wanted, name: str, role: str) -> list[Step]:
-    loaded = wanted.object in current.loaded
+    loaded = wanted.object_hash in current.loaded
     port = current.ports.get(name, PortState())
     steps = []
     if loaded and port.mode not in (None, wanted.mode):
-        steps.append(_detach(wanted.object, name))
+        steps.append(_detach(wanted.object_hash, name))
     if not loaded or port.mode != wanted.mode or port.role != role:
         steps.append(
             Step(
                 "xdp.attach",
-                {"object": wanted.object, "name": name, "role": role, "mode": wanted.mode},
-                undo=_detach(wanted.object, name),
+                {"object_hash": wanted.object_hash, "name": name, "role": role, "mode": wanted.mode},
+                undo=_detach(wanted.object_hash, name),
             )
         )
     return steps
 
 
 def _unload(object_hash: str) -> Step:
-    return Step("xdp.unload", {"object": object_hash})
+    return Step("xdp.unload", {"object_hash": object_hash})
 
 
 def _detach(object_hash: str, name: str) -> Step:
-    return Step("xdp.detach", {"object": object_hash, "name": name})
+    return Step("xdp.detach", {"object_hash": object_hash, "name": name})
