@@ -81,9 +81,10 @@ def test_defaults_are_the_options_that_have_one(role: Path) -> None:
 
 
 @each_role
-def test_variables_of_the_role_itself_are_private(role: Path) -> None:
+def test_variables_bear_the_name_of_the_role(role: Path) -> None:
+    """With two underscores those of the role itself, with one what it tells the roles after it."""
     for name in read(role / "vars/main.yml") or {}:
-        assert name.startswith(f"{role.name}__"), f"{role.name}/vars/main.yml: {name}"
+        assert name.startswith(f"{role.name}_"), f"{role.name}/vars/main.yml: {name}"
 
 
 @each_datapath
