@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read a machine's APT sources, in both forms (sources.list(5)), and derive others from them.
 
-Pure: text in, text out. No mirror's name is written in the project: a lab's machine already knows the mirror that
-it may use, with its keys and options, and whatever else is wanted (another component or architecture) is taken there.
+Pure: text in, text out. No mirror's name is written in the project: a lab's machine already knows the mirror
+that it may use, with its keys and options, and whatever else is wanted (another component or architecture) is
+taken there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-# The components of Debian itself; a third party's repository rarely uses these names together with Debian's suites.
+# The components of Debian itself; a third party's repository rarely uses these names together with Debian's
+# suites.
 DEBIAN_COMPONENTS = frozenset({"main", "contrib", "non-free", "non-free-firmware"})
 # Options of an entry that say what to fetch and not whom to trust: a derived source decides these itself.
 _DROPPED_OPTIONS = frozenset(
@@ -45,7 +47,9 @@ def parse_one_line(text: str) -> list[Source]:
             continue
         words = match.group("rest").split() if match else []
         if match is None or len(words) < 2:
-            raise SourcesSyntaxError(f"line {number}: expected 'deb [options] URI SUITE COMPONENT…', found {content!r}")
+            raise SourcesSyntaxError(
+                f"line {number}: expected 'deb [options] URI SUITE COMPONENT…', found {content!r}"
+            )
         options = {}
         for option in (match.group("options") or "").split():
             name, sign, value = option.partition("=")
@@ -61,8 +65,8 @@ def _kept(options: dict[str, str]) -> dict[str, str]:
 
 
 def _stanzas(text: str) -> Iterable[dict[str, str]]:
-    """The stanzas of a deb822 file: fields by lower-case name. A value over several lines keeps its line breaks (an
-    embedded key); its comment lines are gone."""
+    """The stanzas of a deb822 file: fields by lower-case name. A value over several lines keeps its line
+    breaks (an embedded key); its comment lines are gone."""
     stanza: dict[str, str] = {}
     name = ""
     for line in [*text.splitlines(), ""]:
@@ -94,20 +98,26 @@ def parse_deb822(text: str) -> list[Source]:
             continue
         options = _kept(stanza)
         components = tuple(stanza.get("components", "").split())
-        for uri in stanza.get("uris", "").split():
-            for suite in stanza.get("suites", "").split():
-                sources.append(Source(uri, suite, components, options))
+        sources += [
+            Source(uri, suite, components, options)
+            for uri in stanza.get("uris", "").split()
+            for suite in stanza.get("suites", "").split()
+        ]
     return sources
 
 
 def of_debian(
-    sources: Iterable[Source], codename: str, origins: dict[tuple[str, str], str], codenames: dict[tuple[str, str], str]
+    sources: Iterable[Source],
+    codename: str,
+    origins: dict[tuple[str, str], str],
+    codenames: dict[tuple[str, str], str],
 ) -> list[Source]:
     """The sources that are Debian's own and carry the running release, each (URI, suite) once.
 
-    `origins` and `codenames` are what the Release files that the machine already holds say of (URI without its last
-    slash, suite): with them an entry of a third party with Debian's own suite names is told apart, and a suite
-    called by its class (`stable`) is known. Where the machine holds no Release file, names decide.
+    `origins` and `codenames` are what the Release files that the machine already holds say of (URI without
+    its last slash, suite): with them an entry of a third party with Debian's own suite names is told apart,
+    and a suite called by its class (`stable`) is known. Where the machine holds no Release file, names
+    decide.
     """
     suffixes = ("", "-updates", "-security", "-backports")
     wanted = {codename + suffix for suffix in suffixes}
@@ -137,7 +147,8 @@ def with_backports(sources: Iterable[Source], codename: str) -> list[Source]:
 
 
 def render_deb822(sources: Iterable[Source], architecture: str) -> str:
-    """A .sources file with the package indexes of one architecture and nothing else (no translations, no contents)."""
+    """A .sources file with the package indexes of one architecture and nothing else (no translations, no
+    contents)."""
     stanzas = []
     for source in sources:
         fields = {

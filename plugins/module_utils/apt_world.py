@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private APT configuration (a "world"): its own sources, lists, cache and architecture, beside the machine's own.
+"""A private APT configuration (a "world"): its own sources, lists, cache and architecture, beside the
+machine's own.
 
-With it packages can be looked up and downloaded that the machine itself does not offer (another component, another
-architecture), while nothing in /etc/apt or /var/lib/apt changes. It installs nothing. Root is not needed: give a
-`root` folder of one's own. Settings of the machine that say how to reach a mirror (proxy, credentials, pinning) hold
-here too, because a world is read after them. Source: apt.conf(5), sources.list(5), apt-get(8).
+With it packages can be looked up and downloaded that the machine itself does not offer (another component,
+another architecture), while nothing in /etc/apt or /var/lib/apt changes. It installs nothing. Root is not
+needed: give a `root` folder of one's own. Settings of the machine that say how to reach a mirror (proxy,
+credentials, pinning) hold here too, because a world is read after them. Source: apt.conf(5), sources.list(5),
+apt-get(8).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.netlab.testbed.plugins.module_utils import apt_sources
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 DEFAULT_ROOT = Path("/var/cache/netlab-testbed/apt")
 FRESH_SECONDS = 24 * 3600
@@ -29,9 +32,9 @@ DOWNLOAD_SECONDS = 900
 QUERY_SECONDS = 60
 MACHINE_LISTS = Path("/var/lib/apt/lists")
 
-# Read last (apt-get -c), so it overrides the machine's own settings. Hooks are the machine's business: some delete
-# what was downloaded, others take seconds. Signatures are verified as ever; only the user that downloads is not
-# changed to _apt, who cannot enter a private cache.
+# Read last (apt-get -c), so it overrides the machine's own settings. Hooks are the machine's business: some
+# delete what was downloaded, others take seconds. Signatures are verified as ever; only the user that
+# downloads is not changed to _apt, who cannot enter a private cache.
 _CONFIGURATION = """\
 Dir::Etc::sourcelist "{world}/none";
 Dir::Etc::sourceparts "{world}/sources.list.d";
@@ -56,7 +59,7 @@ Acquire::Retries "3";
 """
 
 
-class AptError(RuntimeError):
+class AptError(BoardError):
     """APT failed; the message is its own first errors, on one line."""
 
 
@@ -72,7 +75,8 @@ class Package:
 
 
 def run_apt(command: Sequence[str], timeout: float, cwd: Path | None = None) -> str:
-    """Run one APT command with plain, English output; AptError with its errors if it fails or takes `timeout` s."""
+    """Run one APT command with plain, English output; AptError with its errors if it fails or takes `timeout`
+    s."""
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
@@ -197,7 +201,8 @@ class AptWorld:
         return changed
 
     def _seed(self) -> None:
-        """Copy from the machine the lists that a refresh would fetch; it then only asks whether they are current."""
+        """Copy from the machine the lists that a refresh would fetch; it then only asks whether they are
+        current."""
         if self.architecture != machine_architecture():
             return
         suffix = re.compile(rf"_(InRelease|binary-{re.escape(self.architecture)}_Packages(\.\w+)?)")
@@ -212,8 +217,8 @@ class AptWorld:
         return any((self.path / "lists").glob("*_Packages*"))
 
     def refresh(self, max_age: float = FRESH_SECONDS) -> bool:
-        """Make the world and its lists; True where the network was asked. Lists younger than `max_age` seconds are
-        used as they are."""
+        """Make the world and its lists; True where the network was asked. Lists younger than `max_age`
+        seconds are used as they are."""
         with self._locked():
             changed = self._create()
             if not changed and self._is_fresh(max_age):
@@ -235,14 +240,15 @@ class AptWorld:
         # apt-cache ends with 100 where one name of many is unknown, having shown all the others.
         query = [*self._apt("apt-cache"), "show", "--no-all-versions", *wanted]
         done = subprocess.run(
-            query, env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=QUERY_SECONDS, check=False,
+            query, env={**os.environ, "LC_ALL": "C"}, stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=QUERY_SECONDS, check=False,
         )  # fmt: skip
         packages = [_package(stanza) for stanza in done.stdout.split("\n\n") if stanza.strip()]
         return {package.name: package for package in packages if package.name in wanted}
 
     def library_closure(self, names: Iterable[str]) -> dict[str, Package]:
-        """These packages and, of all that they depend on, the packages of shared libraries (Section: libs)."""
+        """These packages and, of all that they depend on, the packages of shared libraries (Section:
+        libs)."""
         chosen = self.candidates(names)
         seen = set(chosen)
         waiting = {name for package in chosen.values() for name in package.depends} - seen
@@ -250,7 +256,9 @@ class AptWorld:
             seen |= waiting
             found = self.candidates(waiting)
             libraries = {
-                name: package for name, package in found.items() if package.section.rpartition("/")[2] == "libs"
+                name: package
+                for name, package in found.items()
+                if package.section.rpartition("/")[2] == "libs"
             }
             chosen.update(libraries)
             waiting = {name for package in libraries.values() for name in package.depends} - seen
@@ -259,8 +267,8 @@ class AptWorld:
     def download(self, packages: Iterable[Package], directory: Path) -> list[Path]:
         """Download these packages, verified, into `directory`; their paths, sorted by name.
 
-        A mirror drops a version when a newer one comes: if one is gone the lists are refreshed, and AptStale is
-        raised for the caller to choose anew."""
+        A mirror drops a version when a newer one comes: if one is gone the lists are refreshed, and AptStale
+        is raised for the caller to choose anew."""
         wanted = sorted(packages, key=lambda package: package.name)
         directory.mkdir(parents=True, exist_ok=True)
         names = [f"{package.name}={package.version}" for package in wanted]
@@ -292,7 +300,11 @@ def _package(stanza: str) -> Package:
             if first:
                 depends.append(first.group(1))
     return Package(
-        fields["Package"], fields["Version"], fields.get("Section", ""), tuple(depends), fields.get("SHA256", "")
+        fields["Package"],
+        fields["Version"],
+        fields.get("Section", ""),
+        tuple(depends),
+        fields.get("SHA256", ""),
     )
 
 
@@ -300,5 +312,7 @@ def _downloaded(package: Package, directory: Path) -> Path:
     """apt-get download names a file NAME_VERSION_ARCH.deb, with the colon of an epoch written as %3a."""
     found = sorted(directory.glob(f"{package.name}_{package.version.replace(':', '%3a')}_*.deb"))
     if not found:
-        raise AptError(f"apt-get download said it had {package.name} {package.version}, but its file is not there")
+        raise AptError(
+            f"apt-get download said it had {package.name} {package.version}, but its file is not there"
+        )
     return found[0]

@@ -20,13 +20,14 @@ from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_recipe 
     ROLE_FILES,
     Recipe,
 )
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 UNPACK_SECONDS = 120
 # netperf is in non-free on Debian 12 and in main on 13.
 COMPONENTS = ("main", "non-free")
 
 
-class BuildError(RuntimeError):
+class BuildError(BoardError):
     """The image cannot be built from what the distribution offers."""
 
 
@@ -58,8 +59,8 @@ def unpack(packages: Sequence[Path], root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     for package in packages:
         done = subprocess.run(
-            ["dpkg-deb", "-x", str(package), str(root)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=UNPACK_SECONDS, check=False,
+            ["dpkg-deb", "-x", str(package), str(root)], stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, timeout=UNPACK_SECONDS, check=False,
         )  # fmt: skip
         if done.returncode:
             raise BuildError(f"dpkg-deb could not unpack {package.name}: {done.stderr.strip()}")
@@ -75,7 +76,8 @@ def assemble(recipe: Recipe, root: Path) -> tuple[bytes, bytes]:
     entries: list[Entry] = list(tree_of.skeleton(APPLETS))
     programs = []
     for package, paths in PROGRAMS.items():
-        # A package names the same program by its old and its merged place, or several programs by different names.
+        # A package names the same program by its old and its merged place, or several programs by different
+        # names.
         names = {path.rpartition("/")[2] for path in paths}
         for name in sorted(names):
             place, content = tree.first([path for path in paths if path.rpartition("/")[2] == name], package)
@@ -87,7 +89,9 @@ def assemble(recipe: Recipe, root: Path) -> tuple[bytes, bytes]:
         raise BuildError(f"the packages hold no modules of kernel {release}")
     entries += tree_of.module_entries(release, tree_of.modules(module_folder, MODULES, OPTIONAL_MODULES))
     for name, place in ROLE_FILES.items():
-        entries.append(regular(place, recipe.files[name].encode(), 0o644 if place.startswith("etc/") else 0o755))
+        entries.append(
+            regular(place, recipe.files[name].encode(), 0o644 if place.startswith("etc/") else 0o755)
+        )
     return plain_kernel(kernels[0].read_bytes()), archive(entries)
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write a `newc` cpio archive, the form a Linux kernel unpacks as its initramfs.
 
-The bytes depend on the entries alone: sorted by path, owner 0:0, mtime 0, inode numbers counted from 1. So the
-same packages and the same recipe give the same archive on any machine, which is what lets an image be addressed
-by its content. Format: Documentation/driver-api/early-userspace/buffer-format.rst in the kernel tree.
+The bytes depend on the entries alone: sorted by path, owner 0:0, mtime 0, inode numbers counted from 1. So
+the same packages and the same recipe give the same archive on any machine, which is what lets an image be
+addressed by its content. Format: Documentation/driver-api/early-userspace/buffer-format.rst in the kernel
+tree.
 """
 
 from __future__ import annotations

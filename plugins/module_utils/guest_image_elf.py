@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read from an ELF file the few things that an initramfs needs to know, for any architecture, running nothing.
+"""Read from an ELF file the few things that an initramfs needs to know, for any architecture, running
+nothing.
 
 Sources: System V ABI chapters 4 and 5 (file header, dynamic section); kernel `include/linux/module.h`
 (.modinfo holds NUL-separated key=value strings). Only 64-bit little-endian, as amd64 and arm64 are.
@@ -38,7 +39,9 @@ def _segments(data: bytes) -> list[Segment]:
     entry_size, count = struct.unpack_from("<HH", data, 54)
     segments = []
     for index in range(count):
-        kind, _flags, offset, address, _physical, size = struct.unpack_from("<IIQQQQ", data, table + index * entry_size)
+        kind, _flags, offset, address, _physical, size = struct.unpack_from(
+            "<IIQQQQ", data, table + index * entry_size
+        )
         segments.append(Segment(kind, offset, address, size))
     return segments
 
@@ -55,7 +58,8 @@ def _string(data: bytes, offset: int) -> str:
 
 
 def interpreter(data: bytes) -> str | None:
-    """The dynamic loader that the program asks for (an absolute path), None for a static program or a library."""
+    """The dynamic loader that the program asks for (an absolute path), None for a static program or a
+    library."""
     for segment in _segments(data):
         if segment.kind == PT_INTERP:
             return _string(data, segment.offset)
@@ -84,7 +88,9 @@ def section(data: bytes, name: str) -> bytes | None:
     entry_size, count, names_index = struct.unpack_from("<HHH", data, 58)
 
     def header(index: int) -> tuple[int, int, int]:
-        name_offset, _kind, _flags, _address, offset, size = struct.unpack_from("<IIQQQQ", data, table + index * entry_size)
+        name_offset, _kind, _flags, _address, offset, size = struct.unpack_from(
+            "<IIQQQQ", data, table + index * entry_size
+        )
         return name_offset, offset, size
 
     names = header(names_index)[1]

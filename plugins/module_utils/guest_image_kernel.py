@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Take the plain kernel out of the form that a distribution packs it in.
 
-A guest is booted by QEMU directly (`-kernel`). Under TCG, letting the guest unpack its own kernel costs more than
-all the rest of its boot, so it is unpacked once, here:
+A guest is booted by QEMU directly (`-kernel`). Under TCG, letting the guest unpack its own kernel costs more
+than all the rest of its boot, so it is unpacked once, here:
 - x86: a bzImage holds a compressed ELF vmlinux, which QEMU starts by its PVH note (kernel CONFIG_PVH=y).
 - arm64: an EFI "zboot" image holds a compressed Image; an Image as it is needs nothing.
 Sources: Documentation/arch/x86/boot.rst (header fields); drivers/firmware/efi/libstub/zboot-header.S.
@@ -17,6 +17,7 @@ import subprocess
 import zlib
 
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_elf import is_elf
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 XZ, GZIP, ZSTD, LZ4_LEGACY = b"\xfd7zXZ\0", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x02\x21\x4c\x18"
 PVH_NOTE = struct.pack("<III", 4, 8, 18) + b"Xen\0"  # XEN_ELFNOTE_PHYS32_ENTRY in its 64-bit form
@@ -24,17 +25,23 @@ PVH_NOTE_32 = struct.pack("<III", 4, 4, 18) + b"Xen\0"
 DECOMPRESS_SECONDS = 60
 
 
-class KernelFormatError(RuntimeError):
+class KernelFormatError(BoardError):
     """The kernel image is packed in a way that is not known here."""
 
 
 def _by_program(program: str, payload: bytes) -> bytes:
     if shutil.which(program) is None:
-        raise KernelFormatError(f"the kernel is packed with {program}, and the program {program} is not installed")
-    done = subprocess.run([program, "-dc"], input=payload, capture_output=True, timeout=DECOMPRESS_SECONDS, check=False)
+        raise KernelFormatError(
+            f"the kernel is packed with {program}, and the program {program} is not installed"
+        )
+    done = subprocess.run(
+        [program, "-dc"], input=payload, capture_output=True, timeout=DECOMPRESS_SECONDS, check=False
+    )
     # A payload is followed by other bytes of the image: the program says so, after having written all of it.
     if not done.stdout:
-        raise KernelFormatError(f"{program} could not unpack the kernel: {done.stderr.decode(errors='replace').strip()}")
+        raise KernelFormatError(
+            f"{program} could not unpack the kernel: {done.stderr.decode(errors='replace').strip()}"
+        )
     return done.stdout
 
 

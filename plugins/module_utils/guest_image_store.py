@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where guest images are kept: a folder for each, named by its content, and for each architecture which is current.
+"""Where guest images are kept: a folder for each, named by its content, and for each architecture which is
+current.
 
-    <root>/<arch>/<hash>/{kernel,initramfs,recipe.json}
-    <root>/<arch>/current.json     replaced in one step, so a reader sees the old image or the new, never half of one
+<root>/<arch>/<hash>/{kernel,initramfs,recipe.json}
+<root>/<arch>/current.json     replaced in one step, so a reader sees the old image or the new, never half of
+one
 """
 
 from __future__ import annotations
@@ -48,14 +50,15 @@ class Store:
 
     def current(self, recipe_digest: str) -> dict[str, Any] | None:
         """The current image if it was built by this recipe and is whole: a JSON read and two stats."""
+        current = self._read_current()
+        if current.get("recipe_digest") != recipe_digest:
+            return None
         try:
-            current = json.loads(self._current.read_text())
             folder = self.path / current["hash"]
-            whole = all((folder / name).stat().st_size == size for name, size in current["sizes"].items())
-            if current["recipe_digest"] != recipe_digest or not whole:
+            if any((folder / name).stat().st_size != size for name, size in current["sizes"].items()):
                 return None
             return self._described(folder)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def _described(self, folder: Path) -> dict[str, Any]:
@@ -63,34 +66,47 @@ class Store:
             "kernel": str(folder / "kernel"),
             "initramfs": str(folder / "initramfs"),
             "hash": folder.name,
-            "recipe": json.loads((folder / "recipe.json").read_text()),
+            "recipe": json.loads((folder / "recipe.json").read_text(encoding="utf-8")),
         }
 
-    def publish(self, kernel: bytes, initramfs: bytes, recipe: dict[str, Any], recipe_digest: str) -> dict[str, Any]:
+    def publish(
+        self, kernel: bytes, initramfs: bytes, recipe: dict[str, Any], recipe_digest: str
+    ) -> dict[str, Any]:
         """Keep an image and make it the current one. Called with the lock held."""
         folder = self.path / image_hash(kernel, initramfs)
-        contents = {
-            "kernel": kernel,
-            "initramfs": initramfs,
-            "recipe.json": (json.dumps(recipe, indent=2, sort_keys=True) + "\n").encode(),
-        }
+        contents = {"kernel": kernel, "initramfs": initramfs}
         if not all(_holds(folder / name, content) for name, content in contents.items()):
             with self.scratch() as scratch:
                 for name, content in contents.items():
                     _write_durably(scratch / name, content)
                 shutil.rmtree(folder, ignore_errors=True)
-                os.rename(scratch, folder)
+                scratch.rename(folder)
+        # The same bytes can come of other versions: a package may change where the guest takes nothing from
+        # it.
+        _replace(folder / "recipe.json", recipe)
+        before = self._read_current().get("hash")
         sizes = {name: len(content) for name, content in contents.items()}
-        current = {"hash": folder.name, "recipe_digest": recipe_digest, "sizes": sizes}
-        temporary = self.path / "current.json.new"
-        _write_durably(temporary, (json.dumps(current, sort_keys=True) + "\n").encode())
-        os.replace(temporary, self._current)
+        _replace(self._current, {"hash": folder.name, "recipe_digest": recipe_digest, "sizes": sizes})
+        # The one before stays: guests that run have it as their kernel until they are started anew.
+        self._remove_all_but({folder.name, before})
         return self._described(folder)
+
+    def _remove_all_but(self, kept: set[str | None]) -> None:
+        for folder in self.path.iterdir():
+            if folder.is_dir() and folder.name not in kept and not folder.name.startswith("."):
+                shutil.rmtree(folder)
+
+    def _read_current(self) -> dict[str, Any]:
+        try:
+            current = json.loads(self._current.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return current if isinstance(current, dict) else {}
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder on the store's own filesystem, removed afterwards whatever happens. Called with the lock held, so
-        that one left by a builder that was killed can be removed first."""
+        """A folder on the store's own filesystem, removed afterwards whatever happens. Called with the lock
+        held, so that one left by a builder that was killed can be removed first."""
         for left in self.path.glob(".build-*"):
             shutil.rmtree(left, ignore_errors=True)
         path = Path(tempfile.mkdtemp(prefix=".build-", dir=self.path))
@@ -102,6 +118,15 @@ class Store:
 
 def _holds(path: Path, content: bytes) -> bool:
     return path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
+
+
+def _replace(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON so that a reader finds the old text or the new; untouched where it says so already."""
+    text = (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
+    if not _holds(path, text):
+        temporary = path.with_name(path.name + ".new")
+        _write_durably(temporary, text)
+        os.replace(temporary, path)
 
 
 def _write_durably(path: Path, content: bytes) -> None:

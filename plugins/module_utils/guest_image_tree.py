@@ -7,8 +7,6 @@ Nothing from the packages is executed, so the packages may be of another archite
 from __future__ import annotations
 
 import lzma
-import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +20,14 @@ from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_cpio im
     symlink,
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_kernel import decompress
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 # Debian's merged /usr: what is in /lib of a package (Debian 12) or in /usr/lib (13) is found at both.
 MERGED = ("bin", "sbin", "lib", "lib64")
 EMPTY_DIRECTORIES = ("dev", "etc", "proc", "root", "run", "sys", "tmp", "var")
 
 
-class MissingFromPackages(RuntimeError):
+class MissingFromPackages(BoardError):
     """The packages do not hold a file that the guest needs."""
 
 
@@ -39,8 +38,8 @@ class Tree:
     root: Path
 
     def find(self, path: str) -> Path | None:
-        """The file at `path` (absolute or not, as the guest would see it), followed through symbolic links, which
-        are always taken as relative to the tree: an absolute link must not lead out of it."""
+        """The file at `path` (absolute or not, as the guest would see it), followed through symbolic links,
+        which are always taken as relative to the tree: an absolute link must not lead out of it."""
         remaining = [part for part in path.split("/") if part not in ("", ".")]
         here: list[str] = []
         for _hop in range(64):
@@ -52,7 +51,7 @@ class Tree:
                 continue
             candidate = self.root.joinpath(*here, part)
             if candidate.is_symlink():
-                target = os.readlink(candidate)
+                target = str(candidate.readlink())
                 remaining = [step for step in target.split("/") if step not in ("", ".")] + remaining
                 here = [] if target.startswith("/") else here
             elif candidate.exists():
@@ -127,8 +126,9 @@ class Module:
 
 
 def modules(directory_: Path, wanted: Iterable[str], optional: Iterable[str]) -> dict[str, Module]:
-    """The wanted modules of one kernel (`directory_` is /lib/modules/<release>) and all that they depend on, by name.
-    A wanted one that is built in is left out; one that is nowhere raises MissingFromPackages, unless optional."""
+    """The wanted modules of one kernel (`directory_` is /lib/modules/<release>) and all that they depend on,
+    by name. A wanted one that is built in is left out; one that is nowhere raises MissingFromPackages, unless
+    optional."""
     files = {_module_name(path): path for path in directory_.rglob("*.ko*")}
     built_in_list = directory_ / "modules.builtin"
     built_in = {_module_name(Path(line)) for line in built_in_list.read_text().splitlines()}
@@ -147,18 +147,25 @@ def modules(directory_: Path, wanted: Iterable[str], optional: Iterable[str]) ->
         content = _module_content(path)
         info = list(elf.module_info(content))
         depends = tuple(
-            item.replace("-", "_") for key, value in info if key == "depends" for item in value.split(",") if item
+            item.replace("-", "_")
+            for key, value in info
+            if key == "depends"
+            for item in value.split(",")
+            if item
         )
         aliases = tuple(value for key, value in info if key == "alias")
         place = path.relative_to(directory_)
-        chosen[name] = Module(str(place.parent / (place.name.split(".ko")[0] + ".ko")), content, depends, aliases)
+        chosen[name] = Module(
+            str(place.parent / (place.name.split(".ko")[0] + ".ko")), content, depends, aliases
+        )
         required.extend(depends)
         waiting.extend(depends)
     return chosen
 
 
 def load_order(chosen: dict[str, Module], name: str) -> list[str]:
-    """The modules that `name` depends on, directly or not, the last to be loaded first (the order of modules.dep)."""
+    """The modules that `name` depends on, directly or not, the last to be loaded first (the order of
+    modules.dep)."""
     order: list[str] = []
 
     def visit(current: str) -> None:
@@ -188,12 +195,14 @@ def module_entries(release: str, chosen: dict[str, Module]) -> Iterator[Entry]:
 
 
 def skeleton(applets: Iterable[str]) -> Iterator[Entry]:
-    """Directories, busybox's names, and the console that the kernel opens for /init before anything is mounted."""
+    """Directories, busybox's names, and the console that the kernel opens for /init before anything is
+    mounted."""
     for name in EMPTY_DIRECTORIES:
         yield directory(name, 0o1777 if name == "tmp" else 0o700 if name == "root" else 0o755)
     yield character_device("dev/console", 5, 1)
     yield character_device("dev/null", 1, 3, 0o666)
     yield symlink("var/run", "../run")
+    yield symlink("etc/acpi/PWRF/00000080", "/usr/sbin/shutdown")
     for name in MERGED:
         yield directory(f"usr/{name}")
         yield symlink(name, f"usr/{name}")
@@ -202,7 +211,3 @@ def skeleton(applets: Iterable[str]) -> Iterator[Entry]:
     yield regular("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
     yield regular("etc/group", b"root:x:0:\ntty:x:5:\n")
     yield regular("etc/hosts", b"127.0.0.1 localhost\n::1 localhost\n")
-
-
-def executable(path: str, content: bytes) -> Entry:
-    return Entry(path, stat.S_IFREG | 0o755, content)
