@@ -61,7 +61,14 @@ def test_yamllint(repository: Path) -> None:
 
 
 def test_ansible_lint(repository: Path) -> None:
-    lint(repository, "ansible-lint", "--offline", "--strict", ANSIBLE_COLLECTIONS_PATH=".collections")
+    lint(
+        repository,
+        "ansible-lint",
+        "--offline",
+        "--strict",
+        ANSIBLE_COLLECTIONS_PATH=".collections",
+        NO_COLOR="1",
+    )
 
 
 def test_antsibull_docs(repository: Path) -> None:
