@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a path to a valid Inventory, or to all of its problems at once; nothing is run or touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from netlab import collection
+from netlab.errors import InvalidInput, Problem
+from netlab.inventory.boards import Board, Guest, Inventory
+from netlab.inventory.cable_checks import check_cables
+from netlab.inventory.checks import Candidate, check_addresses, check_board, check_groups
+from netlab.inventory.definitions import OF_COMMANDS, is_ours, unknown_key, wrong_value
+from netlab.inventory.guest_checks import expand_all
+from netlab.inventory.marked import MAXIMUM_PROBLEMS, MAXIMUM_VALUES, UnreadableFile
+from netlab.inventory.read_tree import read_tree
+from netlab.inventory.roles import Option, read_role_options, wrong_option
+from netlab.inventory.tree import Definition, Tree
+from netlab.inventory.variables import Variables
+
+_HINT = "docs/inventory.md says what each variable means; `netlab check` looks again"
+
+
+def load(path: str | Path, *, guest_count: int | None = None, roles_dir: Path | None = None) -> Inventory:
+    """The inventory at ``path`` (a directory, or one YAML or INI file).
+
+    ``guest_count`` is what --guests says, and overrules the inventory's. ``roles_dir`` holds the roles whose
+    options the inventory may set (by default the collection's own).
+
+    Raises InvalidInput with every problem found.
+    """
+    path = Path(path)
+    options = read_role_options(roles_dir or collection.find().root / "roles")
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    try:
+        tree = read_tree(path, problems, warnings)
+    except UnreadableFile as error:
+        raise InvalidInput([*problems, error.problem], hint=_HINT) from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        problem = Problem(f"it cannot be read: {getattr(error, 'strerror', None) or error}", str(path))
+        raise InvalidInput([problem], hint=_HINT) from None
+
+    readable = not problems  # else what seems to be missing may stand in what could not be read
+    wrong = _check_definitions(tree.definitions, options, problems)
+    boards: list[Candidate] = []
+    guests: dict[str, list[Guest]] = {}
+    if readable:
+        of_groups = list(check_groups(tree))
+        problems += of_groups
+        if not of_groups:
+            boards = _candidates(tree, wrong)
+            for board in boards:
+                problems += check_board(board, tree)
+            problems += check_addresses(boards)
+            problems += check_cables(tree, boards, wrong)
+            guests = expand_all(boards, guest_count, problems)
+    if problems:
+        raise InvalidInput(_in_order(problems), hint=_HINT)
+    made = {board.name: _board(board) for board in boards}
+    return Inventory(path, made, guests, _in_order([*warnings, *_without_effect(tree)]), tree.definitions)
+
+
+def check_variables(inventory: Inventory, roles_dir: Path) -> list[Problem]:
+    """What is wrong with the variables of a loaded inventory, against the roles in a folder."""
+    problems: list[Problem] = []
+    _check_definitions(inventory.definitions, read_role_options(roles_dir), problems)
+    return _in_order(problems)
+
+
+def _check_definitions(
+    definitions: Sequence[Definition], options: Mapping[str, Option], problems: list[Problem]
+) -> set[int]:
+    """Adds what is wrong with each definition by itself; the ids of the values that are wrong."""
+    known = {*Variables.model_fields, *options}
+    wrong: set[int] = set()
+    looked_at: set[int] = set()  # one definition may reach us many times, by an alias or a range of hosts
+    left = MAXIMUM_VALUES
+    for definition in definitions:
+        name, value = definition.name, definition.value
+        if not (is_ours(name) or name in options) or id(value) in looked_at:
+            continue
+        looked_at.add(id(value))
+        left -= value.size(left + 1)
+        if left < 0 or len(problems) > MAXIMUM_PROBLEMS:
+            limit = f"fewer than {MAXIMUM_PROBLEMS} problems, and at most {MAXIMUM_VALUES} values"
+            problems.append(value.place.problem(name, "too much stands here to look at all of it", limit))
+            break
+        if name in Variables.model_fields:
+            found = wrong_value(definition)
+        elif name in options and name not in OF_COMMANDS:
+            found = wrong_option(definition, options[name])
+        else:
+            found = [unknown_key(definition, known)]
+        if found:
+            wrong.add(id(value))
+            problems += found
+    return wrong
+
+
+def _candidates(tree: Tree, wrong: set[int]) -> list[Candidate]:
+    """All duts, then all peers, with the definitions that won."""
+    members = dict.fromkeys(tree.hosts_of("peers"), "peer")
+    found = []
+    for name in [*tree.hosts_of("duts"), *members]:
+        effective = tree.effective(name)
+        found.append(
+            Candidate(
+                name,
+                tree.hosts[name].place,
+                members.get(name, "dut"),
+                frozenset(group.name for group in tree.groups_of(name)),
+                {key: value for key, value in effective.items() if id(value) not in wrong},
+                frozenset(key for key, value in effective.items() if id(value) in wrong),
+            )
+        )
+    return found
+
+
+def _board(board: Candidate) -> Board:
+    variables = {name: marked.plain() for name, marked in board.variables.items() if is_ours(name)}
+    return Board(
+        name=board.name,
+        groups=board.groups,
+        nic=variables["board_nic"],
+        address=variables["board_address"],
+        connection=board.text("ansible_connection"),
+        variables=variables,
+        place=board.place,
+    )
+
+
+def _without_effect(tree: Tree) -> list[Problem]:
+    """Guests that no dut will have."""
+    duts = set(tree.hosts_of("duts"))
+    found = []
+    reaches_a_dut: dict[str, bool] = {}
+    for definition in tree.definitions:
+        if not definition.name.startswith("guest_"):
+            continue
+        owner = definition.owner
+        if owner not in reaches_a_dut:
+            hosts = tree.hosts_of(owner) if owner in tree.groups else [owner]
+            reaches_a_dut[owner] = not duts.isdisjoint(hosts)
+        if not reaches_a_dut[owner]:
+            message = f"this has no effect: only duts host guests, and {owner} is none and holds none"
+            found.append(definition.value.place.problem(definition.name, message))
+    return found
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """Each once, file by file and line by line."""
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.file or "", problem.line or 0))
