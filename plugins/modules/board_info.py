@@ -38,9 +38,14 @@ deployment:
   description: What the ledger says is deployed, empty where nothing is.
   type: dict
   returned: always
-domains:
-  description: The board's libvirt domains by name, with O(guests); null where no libvirtd answers.
-  type: dict
+guests:
+  description: The deployment's guests, each with C(name), C(address) and C(state), with O(guests).
+  type: list
+  elements: dict
+  returned: when asked for
+libvirt:
+  description: Whether a libvirtd answers, with O(guests).
+  type: bool
   returned: when asked for
 """
 
@@ -53,11 +58,32 @@ from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fa
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 
-def domains() -> dict[str, dict[str, Any]] | None:
+Domains = dict[str, dict[str, Any]]
+
+
+def domains() -> Domains | None:
+    """None where no libvirtd answers."""
     try:
         return domain_ops.read()
     except BoardError:
         return None
+
+
+def guest_states(recorded: list[dict[str, Any]], found: Domains) -> list[dict[str, str]]:
+    """Each guest of the ledger as it is now, then guests of ours that the ledger does not know. Pure."""
+    guests = [
+        {"name": guest["name"], "address": guest["address"], "state": _state(found.get(guest["name"]))}
+        for guest in recorded
+    ]
+    known = {guest["name"] for guest in recorded}
+    stray = [name for name, domain in found.items() if domain["ours"] and name not in known]
+    return guests + [{"name": name, "address": "", "state": "not in the ledger"} for name in stray]
+
+
+def _state(domain: dict[str, Any] | None) -> str:
+    if domain is None or not domain["ours"] or not domain["running"]:
+        return "gone"
+    return "running" if domain["interfaces"] is not None else "its agent does not answer"
 
 
 def main() -> None:
@@ -71,7 +97,9 @@ def main() -> None:
             "deployment": Ledger("topology").deployment(),
         }
         if module.params["guests"]:
-            result["domains"] = domains()
+            found = domains()
+            result["libvirt"] = found is not None
+            result["guests"] = guest_states(result["deployment"].get("guests", []), found or {})
     except BoardError as error:
         fail(module, error)
     module.exit_json(changed=False, **result)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One topology over another, all of them, on a lab with real guests; then nothing is left of any."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from netlab.collection import find
+
+from tests.integration.machine import more_than, snapshot
+
+pytestmark = [pytest.mark.root, pytest.mark.guest, pytest.mark.slow, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).resolve().parents[2]
+INVENTORY = ROOT / "tests" / "inventory"
+TOPOLOGIES = sorted(find().topologies())
+
+
+def netlab(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """The program as a user runs it."""
+    argv = [sys.executable, "-m", "netlab", *words, "-i", str(INVENTORY)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=240, check=False, cwd=ROOT)
+    assert done.returncode == status, f"{' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def board(name: str) -> dict[str, Any]:
+    return dict(json.loads(netlab("status", "--json").stdout)["boards"][name])
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[dict[str, set[str]]]:
+    """What the machine held before, and nothing of the lab."""
+    netlab("destroy")
+    yield snapshot()
+    netlab("destroy")
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_each_takes_the_place_of_the_one_before(topology: str, lab: dict[str, set[str]]) -> None:
+    netlab("deploy", "-t", topology)
+    carried = board("testdut")
+    assert (carried["topology"], carried["state"]) == (topology, "ready")
+    proofs = carried["proofs"]
+    assert proofs
+    for proof in proofs:
+        for counts in proof["moved"].values():
+            assert min(counts.values()) >= proof["bytes_each_way"]
+    guests = [guest["name"] for guest in carried["guests"]]
+    assert guests == ([] if topology == "host" else ["guest1"])
+
+
+def test_a_second_deploy_changes_nothing(lab: dict[str, set[str]]) -> None:
+    topology = board("testdut")["topology"]
+    assert "0 changed" in netlab("deploy", "-t", topology).stdout
+
+
+def test_more_guests_and_fewer(lab: dict[str, set[str]]) -> None:
+    netlab("deploy", "-t", "tap", "--guests", "2")
+    assert [guest["name"] for guest in board("testdut")["guests"]] == ["guest1", "guest2"]
+    netlab("deploy", "-t", "tap", "--guests", "1")
+    assert [guest["name"] for guest in board("testdut")["guests"]] == ["guest1"]
+
+
+def test_destroy_leaves_nothing(lab: dict[str, set[str]]) -> None:
+    netlab("destroy")
+    assert more_than(lab, snapshot()) == {}
+
+
+def test_check_and_diff_on_an_empty_lab_only_say(lab: dict[str, set[str]]) -> None:
+    netlab("destroy")
+    said = netlab("deploy", "-t", "tap", "--check", "--diff").stdout
+    for line in ("start local board testdut", "add bridge nlbr0", "add tap nltap1", "start guest guest1"):
+        assert line in said
+    assert more_than(lab, snapshot()) == {}
