@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ class Board:
 
     name: str
     local: bool
-    groups: tuple[str, ...]
+    roles: tuple[str, ...]
     hostname: str
     arch: str
     kernel: str
@@ -31,7 +31,7 @@ class Board:
 
     def as_dict(self) -> dict[str, Any]:
         """For `--format json`."""
-        return {**vars(self), "groups": list(self.groups)}
+        return {**vars(self), "roles": list(self.roles)}
 
 
 def boards(source: Source) -> list[Board]:
@@ -45,14 +45,14 @@ def boards(source: Source) -> list[Board]:
 
 def _board(name: str, facts: Any, source: Source) -> Board:
     known: Mapping[str, Any] = facts if isinstance(facts, Mapping) else {}
-    inventory = source.manifest.inventory
+    groups = [str(group) for group in inventory_entry(source.manifest.inventory, name).get("groups") or ()]
     nic, system = _mapping(known.get("nic")), _mapping(known.get("os"))
     choice = source.manifest.accelerator.get(name)
     memory = known.get("memory_mib")
     return Board(
         name=name,
-        local=name in set(members(inventory, LOCAL_GROUP)),
-        groups=tuple(group for group in ("duts", "peers") if name in set(members(inventory, group))),
+        local=LOCAL_GROUP in groups,
+        roles=tuple(group.removesuffix("s") for group in ("duts", "peers") if group in groups),
         hostname=_text(known.get("hostname")),
         arch=_text(known.get("arch")),
         kernel=_text(known.get("kernel")),
@@ -65,19 +65,10 @@ def _board(name: str, facts: Any, source: Source) -> Board:
     )
 
 
-def members(inventory: Any, group: str) -> Iterable[str]:
-    """Hosts of a group, in any of the shapes that inventories come in.
-
-    `{group: [a]}`, `{group: {hosts: [a]}}` (ansible-inventory --list) or `{group: {hosts: {a: {}}}}` (YAML),
-    at any depth.
-    """
-    if not isinstance(inventory, Mapping):
-        return
-    for key, value in inventory.items():
-        if key == group:
-            inside = value.get("hosts", {}) if isinstance(value, Mapping) else value
-            yield from (str(item) for item in inside or ())
-        yield from members(value, group)
+def inventory_entry(inventory: Any, name: str) -> Mapping[str, Any]:
+    """A board in the stored inventory, which is `{path, boards: {name: entry}}` or `{name: entry}` alone."""
+    entries = _mapping(inventory)
+    return _mapping(_mapping(entries.get("boards", entries)).get(name))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -125,8 +125,7 @@ def _where(boards: Sequence[Board]) -> str:
 
 
 def _role(board: Board) -> str:
-    roles = [group.removesuffix("s") for group in board.groups]
-    return f"{board.name} ({', '.join(roles)})" if roles else board.name
+    return f"{board.name} ({', '.join(board.roles)})" if board.roles else board.name
 
 
 def _guests_run(board: Board) -> str:

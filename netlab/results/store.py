@@ -133,6 +133,7 @@ class RunStore:
 
     def resume(self) -> list[dict[str, Any]]:
         """Take a run up again, cutting off a torn last line; returns the trials that are missing."""
+        self._write()
         now = _now()
         self.manifest.state = "running"
         self.manifest.finished = None
@@ -167,17 +168,20 @@ class RunStore:
 
     def set_facts(self, when: Literal["before", "after"], boards: Mapping[str, Any]) -> None:
         """Store what `board_info` says of each board, by board."""
+        self._write()
         setattr(self.manifest.facts, when, manifest.withhold_secrets(dict(boards)))
         self._save()
 
     def set_accelerator(self, boards: Mapping[str, Mapping[str, str]]) -> None:
         """Store what runs each board's guests: `{board: {accelerator: tcg, reason: …}}`."""
+        self._write()
         chosen = {board: Accelerator.model_validate(dict(choice)) for board, choice in boards.items()}
         self.manifest.accelerator = {**self.manifest.accelerator, **chosen}
         self._save()
 
     def finish(self, state: Literal["complete", "interrupted"]) -> None:
         """Say how the run ended, and let go of it."""
+        self._write()
         self.manifest.state = state
         self.manifest.finished = _now()
         self._save()
@@ -199,12 +203,15 @@ class RunStore:
         self.close()
 
     def _write(self) -> None:
-        if self._writer is None:
-            self._writer = lines.LineWriter(self.path / TRIALS)
-            self._recorded = lines.read(self.path / TRIALS)
+        if self._writer is not None:
+            return
+        self._writer = lines.LineWriter(self.path / TRIALS)
+        self._recorded = lines.read(self.path / TRIALS)
+        if (self.path / MANIFEST).is_file():  # another process may have written since this one read it
+            self.manifest = manifest.read(self.path / MANIFEST)
 
     def _save(self) -> None:
-        self._write()  # the manifest has one writer too
+        assert self._writer is not None  # the manifest has one writer too
         files.replace(self.path / MANIFEST, self.manifest.as_json())
 
 

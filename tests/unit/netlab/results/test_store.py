@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run on disk: what is written, what is refused, and what is missing after an interruption."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netlab.errors import InvalidInput, NetlabError
+from netlab.plan import Plan, TrialSpec
+from netlab.results import RunStore
+from netlab.results.manifest import WITHHELD, withhold_secrets
+
+Result = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def store(tmp_path: Path, small_plan: Plan) -> RunStore:
+    return RunStore.create(tmp_path / "results", small_plan, versions={"python": "3"})
+
+
+def manifest_of(store: RunStore) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((store.path / "manifest.json").read_text())
+    return read
+
+
+def test_a_new_run(store: RunStore, small_plan: Plan) -> None:
+    assert re.fullmatch(r"\d{8}-\d{6}-small", store.name)
+    written = manifest_of(store)
+    assert written["schema_version"] == 1
+    assert written["state"] == "running"
+    assert written["plan"] == small_plan.as_dict()
+    assert written["seed"] == 1
+    assert written["order"] == [spec.as_dict() for spec in small_plan.trials()]
+    assert [TrialSpec.from_dict(spec) for spec in store.missing()] == small_plan.trials()
+
+
+def test_runs_of_one_second_have_names_of_their_own(tmp_path: Path, small_plan: Plan) -> None:
+    names = {RunStore.create(tmp_path / "results", small_plan).name for _ in range(4)}
+    assert len(names) == 4
+
+
+def test_a_trial_is_a_line_and_its_raw_output_a_file(store: RunStore, result: Result) -> None:
+    stored = store.append(result(store.missing()[0], raw="raw \udcff text\n"))
+    first = store.manifest.order[0]
+    assert stored["raw"] == f"raw/0001-{first['topology']}-netperf.txt.gz"
+    assert gzip.decompress((store.path / stored["raw"]).read_bytes()) == b"raw \xff text\n"
+    [line] = (store.path / "trials.jsonl").read_text().splitlines()
+    assert json.loads(line) == stored
+    assert [spec["order"] for spec in store.missing()] == [2, 3, 4]
+
+
+def test_another_process_reads_while_this_one_writes(store: RunStore, result: Result, tmp_path: Path) -> None:
+    store.append(result(store.missing()[0]))
+    reader = RunStore.open(tmp_path / "results")
+    assert reader.state == "running"
+    assert len(reader.trials()) == 1
+    with pytest.raises(NetlabError, match="being written by another netlab"):
+        reader.resume()
+    store.close()
+    assert reader.state == "interrupted"  # nobody said so, but nobody writes
+
+
+def test_finish(store: RunStore, result: Result, tmp_path: Path) -> None:
+    for spec in store.missing():
+        store.append(result(spec))
+    store.finish("complete")
+    reader = RunStore.open(tmp_path / "results", store.name)
+    assert (reader.state, reader.missing()) == ("complete", [])
+    assert reader.manifest.finished is not None
+
+
+def test_resume_gives_every_trial_once(store: RunStore, result: Result, tmp_path: Path) -> None:
+    specs = store.missing()
+    store.append(result(specs[0]))
+    store.append(result(specs[1], "failed"))
+    store.append(result(specs[2], "skipped"))
+    store.finish("interrupted")
+    again = RunStore.open(tmp_path / "results", store.name)
+    missing = again.resume()
+    assert [spec["order"] for spec in missing] == [3, 4]  # a skipped trial may be possible now
+    for spec in missing:
+        again.append(result(spec))
+    again.finish("complete")
+    assert [line["order"] for line in again.outcomes()] == [1, 2, 3, 4]
+    assert [line["status"] for line in again.outcomes()] == ["ok", "failed", "ok", "ok"]
+    written = manifest_of(again)
+    assert (written["state"], len(written["resumed"])) == ("complete", 1)
+
+
+def test_a_result_that_is_there_is_not_written_again(store: RunStore, result: Result) -> None:
+    spec = store.missing()[0]
+    store.append(result(spec))
+    with pytest.raises(NetlabError, match="recorded already"):
+        store.append(result(spec))
+    store.append(result(spec, board="board3"))  # another board measured the same trial: both count
+    assert len(store.outcomes()) == 2
+
+
+def test_a_retry_keeps_both_raw_files(store: RunStore, result: Result) -> None:
+    spec = store.missing()[0]
+    first = store.append(result(spec, "failed"))
+    second = store.append(result(spec))
+    assert first["raw"] != second["raw"]
+    assert (store.path / first["raw"]).is_file()
+    assert (store.path / second["raw"]).is_file()
+    assert [line["status"] for line in store.trials()] == ["failed", "ok"]
+    assert [line["status"] for line in store.outcomes()] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"order": 99}, "has no trial 99"),
+        ({"topology": "ovs"}, "has topology 'ovs'; the plan says"),
+        ({"status": "done"}, "has the status 'done'"),
+        ({"status": "failed", "reason": None}, "failed without a reason"),
+    ],
+)
+def test_a_result_that_is_not_of_the_plan_is_refused(
+    store: RunStore, result: Result, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(NetlabError, match=message):
+        store.append({**result(store.missing()[0]), **change})
+    assert store.trials() == []
+    assert list((store.path / "raw").iterdir()) == []
+
+
+def test_what_json_cannot_hold_becomes_null_and_a_flag(store: RunStore, result: Result) -> None:
+    metrics = {"mean_us": 3.0, "stddev_us": float("nan"), "deep": [{"x": float("inf")}]}
+    stored = store.append(result(store.missing()[0], metrics=metrics))
+    assert stored["metrics"] == {"mean_us": 3.0, "stddev_us": None, "deep": [{"x": None}]}
+    [flag] = stored["flags"]
+    assert flag["rule"] == "not-a-number"
+    assert "metrics.deep[0].x, metrics.stddev_us" in flag["text"]
+    assert store.trials() == [stored]
+
+
+def test_facts_and_accelerator(store: RunStore) -> None:
+    store.set_accelerator({"board1": {"accelerator": "tcg", "reason": "no /dev/kvm"}})
+    store.set_facts("before", {"board1": {"kernel": "6.1"}})
+    store.set_facts("after", {"board1": {"kernel": "6.1"}})
+    written = manifest_of(store)
+    assert written["accelerator"] == {"board1": {"accelerator": "tcg", "reason": "no /dev/kvm"}}
+    assert written["facts"] == {
+        "before": {"board1": {"kernel": "6.1"}},
+        "after": {"board1": {"kernel": "6.1"}},
+    }
+
+
+def test_secrets_of_the_inventory_stay_out(tmp_path: Path, small_plan: Plan) -> None:
+    inventory = {"hosts": [{"ansible_ssh_pass": "x", "ansible_become_password": "x", "api_token": "x"}]}
+    store = RunStore.create(tmp_path / "results", small_plan, inventory=inventory)
+    assert set(manifest_of(store)["inventory"]["hosts"][0].values()) == {WITHHELD}
+
+
+def test_what_is_no_secret_is_kept() -> None:
+    kept = {"ansible_password_file": "p", "bypass": 1, "board_nic": "eth1", "ansible_ssh_pass": None}
+    assert withhold_secrets(kept) == kept
+
+
+def test_the_manifest_is_never_half_there(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (store.path / "manifest.json").read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("netlab.results.files.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        store.set_facts("before", {})
+    assert (store.path / "manifest.json").read_bytes() == before
+    assert sorted(path.name for path in store.path.iterdir()) == ["manifest.json", "raw", "trials.jsonl"]
+
+
+def test_a_manifest_of_a_later_netlab_is_refused(store: RunStore, tmp_path: Path) -> None:
+    written = manifest_of(store)
+    (store.path / "manifest.json").write_text(json.dumps({**written, "schema_version": 2}))
+    with pytest.raises(
+        InvalidInput, match=r"manifest\.json: schema_version: .*\n  expected: schema version 1"
+    ):
+        RunStore.open(tmp_path / "results", store.name)
+
+
+def test_keys_of_a_later_netlab_survive_a_resume(store: RunStore, tmp_path: Path) -> None:
+    store.close()
+    written = manifest_of(store)
+    (store.path / "manifest.json").write_text(json.dumps({**written, "weather": "fine"}))
+    with RunStore.open(tmp_path / "results", store.name) as again:
+        again.resume()
+    assert manifest_of(store)["weather"] == "fine"
