@@ -24,7 +24,6 @@ app = typer.Typer(
     name="netlab",
     help=HELP,
     epilog=EPILOG,
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # rich would be imported for every --help
     pretty_exceptions_enable=False,
@@ -38,13 +37,17 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Takes the options that stand before a command."""
+    """Takes the options that stand before a command, and a call without one."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 for module in (demo, deploy, status, check, topologies, bench, report, runs, destroy):

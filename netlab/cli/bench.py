@@ -62,10 +62,10 @@ def command(
     if dry_run:
         benching.show_trials(specs, json=json)
         return
-    path = inputs.checked_inventory(inventory)
+    boards = inputs.checked_inventory(inventory)
     if resume is None:
-        store = benching.new_run(results, wanted, path)
-    with session(path, verbose=verbose) as work:
+        store = benching.new_run(results, wanted, boards)
+    with session(boards, verbose=verbose) as work:
         measurement = benching.measure(work, store)
     benching.show(store, json=json)
     if error := measurement.verdict():

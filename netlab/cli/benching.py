@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab import collection, plan
-from netlab.cli import inputs, output
+from netlab.cli import output
 from netlab.cli.measure import Measurement
 from netlab.errors import InvalidInput
 from netlab.results import RunStore
 
 if TYPE_CHECKING:
     from netlab.cli.session import Session
+    from netlab.inventory import Inventory
 
 
 def load_plan(
@@ -28,9 +29,9 @@ def load_plan(
     return plan.load(name, topologies=topologies or None, blocks=blocks, seed=seed, known=known)
 
 
-def new_run(results: Path, wanted: plan.Plan, inventory: str) -> RunStore:
+def new_run(results: Path, wanted: plan.Plan, inventory: Inventory) -> RunStore:
     """An empty run of `wanted`."""
-    return RunStore.create(results, wanted, inventory=inputs.described(inventory), versions=versions())
+    return RunStore.create(results, wanted, inventory=inventory.rendered(), versions=versions())
 
 
 def unfinished_run(results: Path, name: str) -> RunStore:
@@ -54,14 +55,10 @@ def measure(work: Session, store: RunStore) -> Measurement:
 
 
 def show(store: RunStore, *, json: bool) -> None:
-    """The run's name and its table."""
+    """The run's table, which its name stands over."""
     from netlab import report
 
-    if json:
-        output.line(report.render(store, "json").rstrip("\n"))
-        return
-    output.line(f"run {store.name}\n")
-    output.line(report.render(store, "table").rstrip("\n"))
+    output.line(report.render(store, "json" if json else "table").rstrip("\n"))
 
 
 def show_trials(specs: Iterable[Mapping[str, Any]], *, json: bool) -> None:

@@ -12,9 +12,9 @@ def command(inventory: Inventory = DEFAULT_INVENTORY, json: Json = False, verbos
     from netlab.cli import inputs, present
     from netlab.cli.session import session
 
-    path = inputs.checked_inventory(inventory)
+    boards = inputs.checked_inventory(inventory)
     topologies = list(collection.find().topologies())
-    with session(path, verbose=verbose) as work:
+    with session(boards, verbose=verbose) as work:
         performed = work.read("check", {"testbed_topologies": topologies})
     if json:
         present.as_json(inventory, performed.outcome)

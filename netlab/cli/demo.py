@@ -24,18 +24,18 @@ def command(
     Prints the table of round trips and the path of the HTML report. What it built is always removed.
     """
     from netlab import report
-    from netlab.cli import benching, inputs, output
+    from netlab.cli import benching, inputs
     from netlab.cli.session import session
 
     wanted = benching.load_plan(PLAN, blocks=blocks)
-    path = inputs.checked_inventory(DEFAULT_INVENTORY)
-    store = benching.new_run(results, wanted, path)
-    with session(path, verbose=verbose) as work:
+    boards = inputs.checked_inventory(DEFAULT_INVENTORY)
+    store = benching.new_run(results, wanted, boards)
+    with session(boards, verbose=verbose) as work:
         try:
             measurement = benching.measure(work, store)
         finally:
             work.remove_all()
+    report.write_html(store)  # first: the table then ends with its path
     benching.show(store, json=False)
-    output.line(f"\nreport: {report.write_html(store)}")
     if error := measurement.verdict():
         raise error

@@ -34,11 +34,11 @@ def command(
     from netlab.cli.session import session
 
     name = inputs.topology_name(topology)
-    path = inputs.checked_inventory(inventory, guests)
+    boards = inputs.checked_inventory(inventory, guests)
     variables: dict[str, Any] = {"testbed_topology": name}
     if guests is not None:
         variables["guest_count"] = guests
-    with session(path, verbose=verbose) as work:
+    with session(boards, verbose=verbose) as work:
         listeners = (present.Diffs(),) if diff else ()
         performed = work.change("deploy", variables, check=check, diff=diff, listeners=listeners)
     present.deployment(name, performed.or_raise(), check=check)

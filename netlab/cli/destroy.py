@@ -14,7 +14,7 @@ def command(inventory: Inventory = DEFAULT_INVENTORY, verbose: Verbose = False) 
     from netlab.cli import inputs, present
     from netlab.cli.session import session
 
-    path = inputs.checked_inventory(inventory)
-    with session(path, verbose=verbose) as work:
+    boards = inputs.checked_inventory(inventory)
+    with session(boards, verbose=verbose) as work:
         outcome = work.change("destroy", undo=False).or_raise()
     present.destruction(outcome)

@@ -6,15 +6,26 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
 
 from netlab import collection
 from netlab.errors import InvalidInput, Problem
 
+if TYPE_CHECKING:
+    from netlab.inventory import Inventory
 
-def checked_inventory(wanted: str, guests: int | None = None) -> str:
-    """The path of an inventory without a mistake in it; what is only odd is said on stderr."""
-    path = inventory_path(wanted)
-    return path
+
+def checked_inventory(wanted: str, guests: int | None = None) -> Inventory:
+    """An inventory without a mistake in it; what is only odd about it is said on stderr."""
+    from netlab import inventory
+
+    roles = collection.find().root / "roles"
+    loaded = inventory.load(inventory_path(wanted), guest_count=guests, roles_dir=roles)
+    for warning in loaded.warnings:
+        typer.echo(f"netlab: warning: {warning}", err=True)
+    return loaded
 
 
 def inventory_path(wanted: str) -> str:
@@ -27,7 +38,7 @@ def inventory_path(wanted: str) -> str:
         [
             Problem(
                 f"there is no inventory {wanted!r}{close(wanted, shipped)}",
-                expected=f"a folder with hosts.yml in it, a YAML file, or one of netlab's own: {listed(shipped)}",
+                expected=f"a folder with hosts.yml in it, a file, or one of netlab's own: {listed(shipped)}",
             )
         ]
     )

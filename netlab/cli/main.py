@@ -6,13 +6,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 from typer.main import get_command
 
 from netlab.cli.app import app
-from netlab.errors import NetlabError
+from netlab.errors import InvalidInput, NetlabError
+
+# Every misuse of the command line; typer gives out only the errors below this class, not the class itself.
+UsageError: Any = typer.BadParameter.__base__
+
+# How the library says what was expected, and how we do.
+REWORDED = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "expected a whole number",
+    "Input should be greater than or equal to": "expected at least",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -23,23 +33,31 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Runs `netlab ARGUMENTS`; gives the exit status."""
     try:
-        get_command(app).main(list(arguments), prog_name="netlab")
+        status = get_command(app).main(list(arguments), prog_name="netlab", standalone_mode=False)
     except NetlabError as error:
-        complain(error)
-        return error.exit_code
-    except KeyboardInterrupt:
-        complain(NetlabError("interrupted; no board was being changed"))
+        return complain(error)
+    except UsageError as error:
+        return complain(_misuse(error))
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("netlab: interrupted; no board was being changed", err=True)
         return 130
     except BrokenPipeError:  # `netlab report ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
-    return 0
+    return status if isinstance(status, int) else 0
 
 
-def complain(error: NetlabError) -> None:
-    """The error on stderr, and under it the next command to try."""
+def complain(error: NetlabError) -> int:
+    """The error on stderr, and under it the next command to try; gives the exit status."""
     typer.echo(f"netlab: {error}", err=True)
     if error.hint:
         typer.echo(f"try: {error.hint}", err=True)
+    return error.exit_code
+
+
+def _misuse(error: Any) -> InvalidInput:
+    words = str(error.format_message())
+    for theirs, ours in REWORDED.items():
+        words = words.replace(theirs, ours)
+    command = error.ctx.command_path if error.ctx else "netlab"
+    return InvalidInput(words, hint=f"{command} --help")

@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from netlab.cli.session import Session
-from netlab.errors import BoardUnreachable, Interrupted, NetlabError, NotSupported, PlayFailed
-from netlab.play.events import Event, TaskDone
-from netlab.play.outcome import TRIAL_KEY, Outcome
+from netlab.errors import BoardUnreachable, Interrupted, NetlabError, NotSupported, PlayFailed, RuleBroken
+from netlab.play.events import Event
+from netlab.play.outcome import Outcome, trial_of
 from netlab.play.runner import Listener
 from netlab.results import RunStore
 
@@ -24,9 +24,8 @@ class Recorder(Listener):
         self.store = store
 
     def event(self, event: Event) -> None:
-        trial = event.result.get(TRIAL_KEY) if isinstance(event, TaskDone) else None
-        if isinstance(event, TaskDone) and isinstance(trial, dict):
-            self.store.append({"board": event.board, **trial})
+        if trial := trial_of(event):
+            self.store.append(trial)
 
 
 class Measurement:
@@ -65,7 +64,14 @@ class Measurement:
                 f"{len(lost)} of {len(self.store.manifest.order)} trials failed; the first reason:\n{first}",
                 hint=f"netlab report {self.store.name}   (the reasons stand under the table)",
             )
-        return self.errors[0] if self.errors else None
+        return self.errors[0] if self.errors else self._broken_rule()
+
+    def _broken_rule(self) -> NetlabError | None:
+        from netlab import analysis  # numpy, once the measuring is over
+
+        if broken := analysis.broken(self.store.rows()):
+            return RuleBroken("\n".join(broken), hint=f"netlab report {self.store.name}   (marks each of them)")
+        return None
 
     def _group(self, topology: str, specs: Sequence[Spec]) -> None:
         if topology in self.cannot:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from netlab.inventory import Inventory
 from netlab.play.interrupt import Interrupt
 from netlab.play.outcome import Outcome
 from netlab.play.perform import Performed, perform
@@ -19,7 +20,7 @@ from netlab.play.runner import Listener, Play
 class Session:
     """Plays over one inventory, while signals are held back until nothing is halfway."""
 
-    inventory: str
+    inventory: Inventory
     progress: Progress
     interrupt: Interrupt
 
@@ -47,11 +48,11 @@ class Session:
             return self.change("destroy", undo=False).or_raise()
 
     def _play(self, playbook: str, variables: Mapping[str, Any] | None, **modes: bool) -> Play:
-        return Play(playbook, self.inventory, variables or {}, **modes)
+        return Play(playbook, str(self.inventory.path), variables or {}, **modes)
 
 
 @contextmanager
-def session(inventory: str, *, verbose: bool) -> Iterator[Session]:
+def session(inventory: Inventory, *, verbose: bool) -> Iterator[Session]:
     """From the first play of a command to its last."""
     with Interrupt() as interrupt:
         yield Session(inventory, choose(verbose=verbose), interrupt)

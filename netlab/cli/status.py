@@ -11,12 +11,12 @@ def command(inventory: Inventory = DEFAULT_INVENTORY, json: Json = False, verbos
     from netlab.cli import inputs, present
     from netlab.cli.session import session
 
-    path = inputs.checked_inventory(inventory)
-    with session(path, verbose=verbose) as work:
+    boards = inputs.checked_inventory(inventory)
+    with session(boards, verbose=verbose) as work:
         performed = work.read("status")
     # A board that cannot be reached is part of the answer, so the table comes before the error.
     if json:
         present.as_json(inventory, performed.outcome)
-    elif performed.outcome.reports or performed.outcome.unreachable:
-        present.status(performed.outcome)
+    elif performed.outcome.finished:
+        present.status(performed.outcome, boards)
     performed.or_raise()

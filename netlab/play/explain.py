@@ -8,6 +8,9 @@ from typing import Any
 
 MOST_LINES = 12  # of one message; the log has the whole of it
 
+# What Ansible puts before a message and nobody needs, with what stands there instead.
+PREFIXES = {"Task failed: Module failed: ": "the module crashed: ", "Task failed: ": ""}
+
 
 def explain(result: Mapping[str, Any]) -> str:
     """One message from a failed task's result, at most twelve lines long."""
@@ -18,19 +21,18 @@ def explain(result: Mapping[str, Any]) -> str:
     if errors:
         return "\n".join(str(error) for error in errors)
     message = str(result.get("msg") or result.get("reason") or "").strip()
+    for prefix, words in PREFIXES.items():
+        if message.startswith(prefix):
+            message = words + message.removeprefix(prefix)
+            break
     parts = [message] if message else []
-    if not message or message.startswith(
-        ("non-zero return code", "MODULE FAILURE", "Task failed: Module failed")
-    ):
-        parts += [
-            str(result[key]).strip()
-            for key in ("stderr", "module_stderr", "module_stdout")
-            if result.get(key)
-        ]
-    if "rc" in result and message.startswith("non-zero return code"):
+    if message.startswith("non-zero return code"):
         command = result.get("cmd")
         said = " ".join(map(str, command)) if isinstance(command, list) else command
-        parts[0] = f"{said or 'the command'} ended with status {result['rc']}"
+        parts[0] = f"{said or 'the command'} ended with status {result.get('rc')}"
+    if not message or parts[0] != message or message.startswith("MODULE FAILURE"):
+        outputs = ("stderr", "module_stderr", "module_stdout")
+        parts += [str(result[key]).strip() for key in outputs if result.get(key)]
     if not parts and result.get("censored"):
         parts = [str(result["censored"])]
     return _shortened("\n".join(parts) or "the task gave no reason")

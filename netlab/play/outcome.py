@@ -11,8 +11,23 @@ from netlab.errors import BoardUnreachable, Interrupted, InvalidInput, NetlabErr
 from netlab.play.events import Event, Finished, Printed, TaskDone, TaskFailed, TaskStarted, Unreachable
 
 REPORT_KEY = "testbed_report"  # a task's result with this key is what the play has to say about its board
-FACTS_KEY = "board"  # a task's result with this key is what the board is made of
-TRIAL_KEY = "trial"  # a task's result with this key is one measured trial
+
+
+def trial_of(event: Event) -> dict[str, Any] | None:
+    """The measured trial that a task's result carries as `trial`, with its board.
+
+    One without a status is not a result: a loop over trials shows each of them under the same key.
+    """
+    trial = event.result.get("trial") if isinstance(event, TaskDone) else None
+    if isinstance(event, TaskDone) and isinstance(trial, Mapping) and "status" in trial:
+        return {"board": event.board, **trial}
+    return None
+
+
+def facts_of(event: TaskDone) -> dict[str, Any] | None:
+    """What the board is made of, which a task's result carries as `board`."""
+    facts = event.result.get("board")
+    return dict(facts) if isinstance(facts, Mapping) and "kernel" in facts else None
 
 
 @dataclass
@@ -33,6 +48,7 @@ class Outcome:
     printed: list[Printed] = field(default_factory=list)
     finished: Finished | None = None
     changed: int = 0  # tasks that changed something, over all boards
+    broken: Exception | None = None  # what a listener raised, for which the play was stopped
     begun: bool = False  # at least one task was started on a board
 
     def add(self, event: Event) -> None:
@@ -61,12 +77,10 @@ class Outcome:
         report = event.result.get(REPORT_KEY) or (event.result.get("ansible_facts") or {}).get(REPORT_KEY)
         if isinstance(report, Mapping):
             self.reports[event.board] = dict(report)
-        facts = event.result.get(FACTS_KEY)
-        if isinstance(facts, Mapping):
-            self.facts[event.board] = dict(facts)
-        trial = event.result.get(TRIAL_KEY)
-        if isinstance(trial, Mapping):
-            self.trials.append({"board": event.board, **trial})
+        if facts := facts_of(event):
+            self.facts[event.board] = facts
+        if trial := trial_of(event):
+            self.trials.append(trial)
 
     @property
     def touched(self) -> bool:
@@ -86,6 +100,8 @@ class Outcome:
 
     def error(self) -> NetlabError | None:
         """The error that this outcome amounts to; None for a play that did what it was for."""
+        if self.broken is not None:
+            return self.broken if isinstance(self.broken, NetlabError) else PlayFailed(_words(self.broken))
         if self.status == "canceled":
             return Interrupted(f"{self.play} was interrupted")
         if self.status == "timeout":
@@ -119,6 +135,11 @@ class Outcome:
             event.text.rstrip() for event in self.printed if event.level == "plain" and event.text.strip()
         ]
         return "\n".join(errors or plain[-12:]) or "it gave no reason"
+
+
+def _words(error: Exception) -> str:
+    kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
+    return f"{kind}{error}"
 
 
 def _failure(failure: TaskFailed) -> str:

@@ -22,7 +22,8 @@ def parents() -> dict[int, int]:
             continue
         # The name, in parentheses, may itself hold spaces and parentheses.
         fields = content.rpartition(")")[2].split()
-        found[int(stat.parent.name)] = int(fields[1])
+        if fields[0] != "Z":  # what has ended, and only waits to be reaped, is no process any more
+            found[int(stat.parent.name)] = int(fields[1])
     return found
 
 

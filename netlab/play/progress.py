@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from netlab.play.events import Event, PlayStarted, TaskDone, TaskFailed, TaskStarted
-from netlab.play.outcome import TRIAL_KEY
+from netlab.play.outcome import trial_of
 from netlab.play.runner import Listener
 
 SHORT = 0.1  # seconds; a task that changed nothing in less time than that is not worth a line
@@ -26,11 +27,30 @@ class Trials:
     done: int = 0
 
 
+class Unbreakable:
+    """A stream whose terminal may go away: what runs on the boards still has to be brought to an end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Progress(Listener):
     """What every kind of display has: the verb of the play that runs, and lines that stay."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = sys.stderr if stream is None else stream
+        self.stream = Unbreakable(sys.stderr if stream is None else stream)
         self.verb = ""
         self.trials: Trials | None = None
 
@@ -49,21 +69,17 @@ class Progress(Listener):
         """A trial that will not be measured, and why."""
         if self.trials is not None:
             self.trials.done += 1
-            self.note(trial_line(self.trials, "", trial, None))
+            self.note(trial_line(self.trials, trial, None))
 
     def note(self, line: str) -> None:
         """A line that stays."""
-        try:
-            self.stream.write(line + "\n")
-            self.stream.flush()
-        except OSError:  # the terminal is gone; what runs on the boards still has to be brought to an end
-            self.stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the program ends
+        self.stream.write(line + "\n")
+        self.stream.flush()
 
     def event(self, event: Event) -> None:
-        trial = event.result.get(TRIAL_KEY) if isinstance(event, TaskDone) else None
-        if self.trials is not None and isinstance(event, TaskDone) and isinstance(trial, dict):
+        if self.trials is not None and isinstance(event, TaskDone) and (trial := trial_of(event)):
             self.trials.done += 1
-            self.note(trial_line(self.trials, event.board, trial, event.seconds))
+            self.note(trial_line(self.trials, trial, event.seconds))
 
     def interrupted(self, *, warned: bool) -> None:
         if warned:
@@ -90,7 +106,7 @@ class Lines(Progress):
                 self.running[event.board] = (event.task, now, now + PATIENCE[0])
             case TaskDone() if not event.item:
                 self.running.pop(event.board, None)
-                if (event.changed or event.seconds >= SHORT) and TRIAL_KEY not in event.result:
+                if (event.changed or event.seconds >= SHORT) and not trial_of(event):
                     self._line(event.board, event.task, seconds(event.seconds))
             case TaskFailed() if not event.ignored:
                 self.running.pop(event.board, None)
@@ -130,7 +146,7 @@ class Live(Progress):
         from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
 
-        self.console = Console(file=self.stream, highlight=False)
+        self.console = Console(file=cast("TextIO", self.stream), highlight=False)
         self.bars = Bars(
             SpinnerColumn(finished_text=" "),
             TextColumn("{task.fields[verb]:<9}", style="bold", markup=False),
@@ -179,10 +195,7 @@ class Live(Progress):
         self.bar = self.measured.add_task("trials", total=total, completed=done)
 
     def note(self, line: str) -> None:
-        try:
-            self.console.print(line, markup=False, soft_wrap=True)
-        except OSError:
-            self.end()
+        self.console.print(line, markup=False, soft_wrap=True)
 
     def event(self, event: Event) -> None:
         super().event(event)
@@ -213,7 +226,7 @@ def choose(*, verbose: bool) -> Progress:
     return Lines()
 
 
-def trial_line(trials: Trials, board: str, trial: Mapping[str, Any], took: float | None) -> str:
+def trial_line(trials: Trials, trial: Mapping[str, Any], took: float | None) -> str:
     """One measured trial in one line."""
     metrics = trial.get("metrics") or {}
     middle = metrics.get("p50_us", metrics.get("mean_us"))
@@ -226,7 +239,7 @@ def trial_line(trials: Trials, board: str, trial: Mapping[str, Any], took: float
         str(trial.get("topology", "")),
         str(trial.get("scenario", "")),
         str(trial.get("instrument", "")),
-        board,
+        str(trial.get("board") or ""),
         figure,
         f"{status}: {why}" if why else status,
         seconds(took) if took is not None else "",

@@ -92,7 +92,7 @@ class _Run:
         self.pid: int | None = None  # ansible-playbook's, once its first event has said it
         self.stopping: str | None = None  # why: "canceled" or "timeout"
         self.kill_at = 0.0
-        self.broken: BaseException | None = None  # what a listener raised
+        self.broken: Exception | None = None  # what a listener raised
         self.warned = False
         self.limit = settings.positive(settings.TIMEOUT)
         self.started = time.monotonic()
@@ -104,9 +104,8 @@ class _Run:
         config = self._configuration()
         runner = Runner(config, event_handler=self._event, cancel_callback=self._stop_now)
         runner.run()
-        if self.broken is not None:
-            raise self.broken
         result = self.result
+        result.broken = self.broken
         result.status = self.stopping or runner.status
         result.limit = self.limit
         result.seconds = time.monotonic() - self.started
@@ -157,11 +156,11 @@ class _Run:
         return False
 
     def _tell(self, call: Callable[[Listener], None]) -> None:
-        """An exception that went through runner would leave Ansible running: keep it, stop, raise later."""
+        """An exception that went through runner would leave Ansible running: keep it, stop, tell later."""
         try:
             for listener in self.listeners:
                 call(listener)
-        except Exception as error:  # noqa: BLE001 - raised again in outcome()
+        except Exception as error:  # noqa: BLE001 - it is in the outcome
             if self.broken is None:
                 self.broken = error
 

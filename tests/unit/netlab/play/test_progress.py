@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is shown while plays run: lines, the live display, and a terminal that goes away."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from netlab.play import progress
+from netlab.play.events import PlayStarted, TaskDone, TaskFailed, TaskStarted
+from netlab.play.progress import Lines, Live, Verbatim, choose, seconds
+
+TRIAL = {
+    "order": 3,
+    "block": 2,
+    "topology": "somepath",
+    "scenario": "latency",
+    "instrument": "someinstrument",
+    "status": "ok",
+    "metrics": {"p50_us": 43.21},
+}
+
+
+def done(task: str, *, changed: bool = False, took: float = 0.0, result=None) -> TaskDone:
+    return TaskDone(board="board1", task=task, changed=changed, seconds=took, result=result or {})
+
+
+def test_lines_tell_what_changed_or_took_time() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    lines.begin("deploy")
+    for event in (
+        done("Guests run", changed=True, took=1.23),
+        done("A look", took=0.01),
+        done("A long look", took=12.3),
+        TaskFailed(board="board1", task="Proof", message="", seconds=125.0),
+        TaskFailed(board="board1", task="Ignored", message="", seconds=1.0, ignored=True),
+    ):
+        lines.event(event)
+    assert stream.getvalue().splitlines() == [
+        "deploy    board1     Guests run  1.2 s",
+        "deploy    board1     A long look  12 s",
+        "deploy    board1     Proof  FAILED after 2 min 5 s",
+    ]
+
+
+def test_a_task_that_takes_long_says_so(monkeypatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    stream = io.StringIO()
+    lines = Lines(stream)
+    lines.begin("deploy")
+    lines.event(TaskStarted(board="board1", task="Guest image"))
+    for clock[0] in (109.0, 110.0, 111.0, 139.0, 140.5):
+        lines.tick()
+    lines.event(done("Guest image", changed=True, took=41.0))
+    clock[0] = 900.0
+    lines.tick()
+    assert stream.getvalue().splitlines() == [
+        "deploy    board1     Guest image  ... 10 s so far",
+        "deploy    board1     Guest image  ... 40 s so far",
+        "deploy    board1     Guest image  41 s",
+    ]
+
+
+def test_trials_are_counted() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    lines.begin("bench")
+    lines.expect_trials(12, done=2)
+    lines.event(done("Measure", took=3.1, result={"trial": TRIAL}))
+    lines.skip_trial({**TRIAL, "order": 4, "status": "failed", "reason": "no route\nto host", "metrics": {}})
+    assert stream.getvalue().splitlines() == [
+        "bench       3/12  block 2  somepath  latency  someinstrument  board1  p50 43.2 us  ok  3.1 s",
+        "bench       4/12  block 2  somepath  latency  someinstrument  failed: no route",
+    ]
+
+
+def test_verbose_is_what_ansible_printed() -> None:
+    stream = io.StringIO()
+    Verbatim(stream).event(PlayStarted(name="x", text="PLAY [x] ****"))
+    assert stream.getvalue() == "PLAY [x] ****\n"
+
+
+@pytest.mark.parametrize("kind", [Lines, Live])
+def test_a_terminal_that_goes_away_stops_nothing(kind) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    display = kind(Gone())
+    display.begin("deploy")
+    display.event(TaskFailed(board="board1", task="Proof", message="", seconds=1.0))
+    display.note("and again")
+    display.end()
+
+
+def test_the_live_display_names_play_board_and_task(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    live = Live(stream)
+    live.expect_trials(12)
+    live.begin("bench")
+    live.event(PlayStarted(name="Datapath"))
+    live.event(TaskStarted(board="board1", task="Guests run"))
+    live.event(done("Measure", result={"trial": TRIAL}))
+    live.event(TaskStarted(board="board1", task="Guests run"))
+    live.live.refresh()
+    live.end()
+    shown = stream.getvalue()
+    for words in ("bench", "Datapath", "board1: Guests run", "1/12", "p50 43.2 us"):
+        assert words in shown
+
+
+def test_no_color_means_none(monkeypatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    stream = Terminal()
+    live = Live(stream)
+    live.begin("deploy")
+    live.event(PlayStarted(name="Datapath"))
+    live.live.refresh()
+    live.end()
+    assert "\x1b[3" not in stream.getvalue()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("terminal", "term", "verbose", "kind"),
+    [
+        (True, "xterm", False, Live),
+        (True, "dumb", False, Lines),
+        (False, "xterm", False, Lines),
+        (True, "xterm", True, Verbatim),
+    ],
+)
+def test_the_display_suits_stderr(monkeypatch, terminal, term, verbose, kind) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal() if terminal else io.StringIO())
+    monkeypatch.setenv("TERM", term)
+    assert type(choose(verbose=verbose)) is kind
+
+
+def test_seconds() -> None:
+    assert [seconds(value) for value in (0.04, 9.94, 12.4, 99.4, 125.9)] == [
+        "0.0 s",
+        "9.9 s",
+        "12 s",
+        "99 s",
+        "2 min 5 s",
+    ]
