@@ -121,6 +121,7 @@ def _footnotes(rows: Sequence[Row]) -> tuple[Footnote, ...]:
         for flag in row.flags:
             by_rule.setdefault(flag.rule, []).append((row, flag))
     one_table = len({(row.scenario, row.instrument) for row in rows}) == 1
+    measured = sum(1 for row in rows if row.runs)
     notes = []
     for number, (rule, found) in enumerate(by_rule.items()):
         texts = dict.fromkeys(one_line(flag.text) for _, flag in found)
@@ -128,7 +129,7 @@ def _footnotes(rows: Sequence[Row]) -> tuple[Footnote, ...]:
         for text in texts:
             places = [(row, flag) for row, flag in found if one_line(flag.text) == text]
             named = ", ".join(_place(row, flag, one_table) for row, flag in places)
-            said.append((text, "every row" if len(places) == len(rows) > 1 else named))
+            said.append((text, "every row" if len(places) == measured > 1 else named))
         severities: list[Severity] = [flag.severity for _, flag in found]
         worst: Severity = next((s for s in ("incomplete", "broken") if s in severities), "note")
         notes.append(Footnote(_mark(number), rule, worst, tuple(said)))
