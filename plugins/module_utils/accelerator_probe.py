@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import selectors
 import shutil
 import signal
@@ -60,8 +61,10 @@ def probe_command(qemu: str, arch: str, kernel: Path, initramfs: Path, command_l
     ]  # fmt: skip
 
 
-def _die_with_parent() -> None:
+def _before_exec() -> None:
+    """In QEMU's process: die with this one, and leave no core file where KVM makes QEMU abort."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -108,7 +111,7 @@ def boot(command: Sequence[str], limit: float) -> Boot:
     started = time.monotonic()
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True, preexec_fn=_die_with_parent,
+        start_new_session=True, preexec_fn=_before_exec,
     )  # fmt: skip
     try:
         reached, console, errors = _watch(process, started + limit)
@@ -120,14 +123,12 @@ def boot(command: Sequence[str], limit: float) -> Boot:
                 stream.close()
     if reached:
         return Boot(True, seconds)
-    if seconds < limit:
-        words = errors.decode(errors="replace").strip().splitlines()
-        why = (
-            words[-1]
-            if words
-            else f"QEMU ended before the guest kernel reached its init{_last_words(console)}"
+    last = _last_words(console)
+    if seconds >= limit:
+        return Boot(False, seconds, f"the guest kernel did not reach its init within {limit:.0f} s{last}")
+    words = errors.decode(errors="replace").strip().splitlines()
+    if words:
+        return Boot(
+            False, seconds, f"QEMU ends under it: {words[-1].removeprefix(f'{Path(command[0]).name}: ')}"
         )
-        return Boot(False, seconds, why)
-    return Boot(
-        False, seconds, f"the guest kernel did not reach its init within {limit:.0f} s{_last_words(console)}"
-    )
+    return Boot(False, seconds, f"the guest ended before it reached its init{last}")

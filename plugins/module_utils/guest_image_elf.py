@@ -12,11 +12,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
+
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 DT_NEEDED, DT_STRTAB = 1, 5
 
 
-class NotElf(ValueError):
+class NotElf(BoardError):
     """The bytes are not a 64-bit little-endian ELF file."""
 
 

@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Debian packages that a board must have."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: packages
+short_description: Debian packages that a board must have
+description:
+  - Installs those of the packages that are missing, without what they recommend. Where none is missing, one
+    file is read and nothing is run.
+  - A package that the machine's own APT sources do not offer is taken from the component non-free of the same
+    mirror, through a private APT configuration; C(/etc/apt) stays as it is. (netperf, on Debian 12.)
+  - No service is started where no service manager runs; the service of netperf is never left running nor
+    enabled.
+  - Two boards may have packages installed on one machine at once; the second waits.
+  - Packages stay when a testbed is destroyed; they are not recorded in the ledger.
+options:
+  names:
+    description: Names of the packages.
+    type: list
+    elements: str
+    required: true
+  names_by_arch:
+    description: Names of further packages, by the architecture of the machine that they are installed on.
+    type: dict
+    default: {}
+author: netlab-testbed maintainers (@netlab-testbed)
+attributes:
+  check_mode: {support: full, description: Says what would be installed.}
+  diff_mode: {support: full, description: Lists what is, or would be, installed.}
+"""
+
+EXAMPLES = r"""
+- name: What a board measures with
+  netlab.testbed.packages:
+    names: [ethtool, netperf]
+"""
+
+RETURN = r"""
+installed:
+  description: Names of the packages that were, or in check mode would be, installed.
+  type: list
+  elements: str
+  returned: always
+downloaded:
+  description: Those of them that the machine's own sources do not offer.
+  type: list
+  elements: str
+  returned: always
+versions:
+  description: The version of each of the packages that is installed, by name.
+  type: dict
+  returned: always
+"""
+
+from pathlib import Path
+
+import platform
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.netlab.testbed.plugins.module_utils.debian_install import (
+    CACHE,
+    Installation,
+    one_at_a_time,
+)
+from ansible_collections.netlab.testbed.plugins.module_utils.debian_status import installed
+from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
+
+
+def install(names: list[str], cache: Path = CACHE) -> tuple[list[str], list[str]]:
+    """(installed now, of these downloaded from elsewhere)."""
+    with one_at_a_time(cache / "packages.lock"):
+        # Whoever held the lock before may have installed them.
+        missing = [name for name in names if name not in installed(names)]
+        if not missing:
+            return [], []
+        installation = Installation(missing, cache)
+        installation.run()
+    still = [name for name in missing if name not in installed(missing)]
+    if still:
+        raise BoardError(f"apt-get reported success, but dpkg has no package {', '.join(still)}")
+    return missing, installation.downloaded
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "required": True},
+            "names_by_arch": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    further = module.params["names_by_arch"].get(platform.machine(), [])
+    names = list(dict.fromkeys([*module.params["names"], *further]))
+    added: list[str] = []
+    downloaded: list[str] = []
+    try:
+        present = installed(names)
+        missing = [name for name in names if name not in present]
+        if missing and module.check_mode:
+            added = missing
+        elif missing:
+            added, downloaded = install(names)
+            present = installed(names)
+    except BoardError as error:
+        fail(module, error)
+    module.exit_json(
+        changed=bool(added),
+        installed=added,
+        downloaded=downloaded,
+        versions=present,
+        diff={"before": "", "after": "".join(f"install {name}\n" for name in added)},
+    )
+
+
+if __name__ == "__main__":
+    main()
