@@ -70,7 +70,9 @@ class Measurement:
         from netlab import analysis  # numpy, once the measuring is over
 
         if broken := analysis.broken(self.store.rows()):
-            return RuleBroken("\n".join(broken), hint=f"netlab report {self.store.name}   (marks each of them)")
+            return RuleBroken(
+                "\n".join(broken), hint=f"netlab report {self.store.name}   (marks each of them)"
+            )
         return None
 
     def _group(self, topology: str, specs: Sequence[Spec]) -> None:

@@ -52,21 +52,19 @@ def destruction(outcome: Outcome) -> None:
 
 def status(outcome: Outcome, inventory: Inventory) -> None:
     """A line a board, and a line more for each guest after its first."""
-    rows: list[list[Any]] = []
     unreachable = {event.board: event.message for event in outcome.unreachable}
+    keys = ("topology", "state", "accelerator", "libvirt")
+    rows: list[list[Any]] = []
     for board in inventory.boards:
         report = outcome.reports.get(board)
         if report is None:
-            rows.append(
-                [board, "-", "unreachable" if board in unreachable else "not up", "-", unreachable.get(board)]
-            )
+            why = "unreachable" if board in unreachable else "not up"
+            rows.append([board, None, why, None, None, unreachable.get(board)])
             continue
-        deployment = report.get("deployment") or {}
-        state = deployment.get("state", "empty")
-        guests = [_guest(name, domain) for name, domain in _own(report).items()]
-        rows.append([board, deployment.get("topology"), state, _libvirt(report), *guests[:1]])
-        rows += [["", "", "", "", guest] for guest in guests[1:]]
-    output.table(["board", "topology", "state", "guests run by", "guests"], rows)
+        guests = [_guest(guest) for guest in report.get("guests") or []] or ["-"]
+        rows.append([board, *(report.get(key) or None for key in keys), guests[0]])
+        rows += [[*[""] * (1 + len(keys)), guest] for guest in guests[1:]]
+    output.table(["board", *keys, "guests"], rows)
 
 
 def abilities(outcome: Outcome, topologies: Sequence[str]) -> None:
@@ -99,25 +97,8 @@ def as_json(inventory: str, outcome: Outcome) -> None:
     output.as_json({"inventory": inventory, "boards": outcome.reports, "unreachable": unreachable})
 
 
-def _own(report: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """The board's domains that are netlab's."""
-    return {name: domain for name, domain in (report.get("domains") or {}).items() if domain.get("ours")}
-
-
-def _libvirt(report: Mapping[str, Any]) -> str | None:
-    return (report.get("deployment") or {}).get("accelerator")
-
-
-def _guest(name: str, domain: Mapping[str, Any]) -> str:
-    if not domain.get("running"):
-        return f"{name} (stopped)"
-    interfaces = domain.get("interfaces")
-    if interfaces is None:
-        return f"{name} (its agent does not answer)"
-    addresses = [
-        address for interface in interfaces if interface["name"] != "lo" for address in interface["addresses"]
-    ]
-    return " ".join([name, *addresses])
+def _guest(guest: Mapping[str, Any]) -> str:
+    return " ".join(str(guest[key]) for key in ("name", "address", "state") if guest.get(key))
 
 
 def _processed(outcome: Outcome) -> Sequence[str]:

@@ -9,8 +9,14 @@ from typing import Any
 
 from netlab.play.explain import explain
 
-# Actions that run on the controller and only look: a failure in one has changed nothing on any board.
-HARMLESS = frozenset({"assert", "fail", "validate_argument_spec", "require"})
+# Actions that leave nothing on a board which a rollback would undo: they look, or decide what comes next.
+# (What `packages` installs stays, by design.)
+INERT = frozenset(
+    [
+        *("assert", "fail", "debug", "validate_argument_spec", "require", "report", "board_info", "packages"),
+        *("set_fact", "group_by", "add_host", "meta", "include_role", "include_tasks", "include_vars"),
+    ]
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +33,11 @@ class PlayStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskStarted(Event):
-    """A task begins on one board."""
+    """A task begins on one board; `inert` if it leaves nothing there that a rollback would undo."""
 
     board: str
     task: str
+    inert: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +50,7 @@ class TaskDone(Event):
     seconds: float
     result: Mapping[str, Any]
     item: bool = False
+    inert: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +69,7 @@ class TaskFailed(Event):
     seconds: float
     unmet: tuple[str, ...] = ()
     ignored: bool = False
-    harmless: bool = False  # the task only looked
+    inert: bool = False
     role: str = ""
 
 
@@ -110,6 +118,7 @@ def from_runner(raw: Mapping[str, Any]) -> Event | None:
     task = str(data.get("task") or "")
     board = str(data.get("host") or "")
     result = data.get("res") or {}
+    inert = str(data.get("resolved_action", "")).rpartition(".")[2] in INERT
     seconds = float(data.get("duration") or 0.0)
     match kind:
         case "playbook_on_play_start":
@@ -117,7 +126,7 @@ def from_runner(raw: Mapping[str, Any]) -> Event | None:
         case "playbook_on_no_hosts_matched":
             return NoBoards(text=text)
         case "runner_on_start":
-            return TaskStarted(board=board, task=task)
+            return TaskStarted(board=board, task=task, inert=inert)
         case "runner_on_ok" | "runner_item_on_ok":
             return TaskDone(
                 board=board,
@@ -126,6 +135,7 @@ def from_runner(raw: Mapping[str, Any]) -> Event | None:
                 seconds=seconds,
                 result=result,
                 item=kind == "runner_item_on_ok",
+                inert=inert,
                 text=text,
             )
         case "runner_on_skipped":
@@ -138,7 +148,7 @@ def from_runner(raw: Mapping[str, Any]) -> Event | None:
                 seconds=seconds,
                 unmet=tuple(str(message) for message in result.get("unmet") or ()),
                 ignored=bool(data.get("ignore_errors")),
-                harmless=str(data.get("resolved_action", "")).rpartition(".")[2] in HARMLESS,
+                inert=inert,
                 role=str(data.get("role") or ""),
                 text=text,
             )

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netlab.errors import BoardUnreachable, Interrupted, InvalidInput, NetlabError, NotSupported, PlayFailed
-from netlab.play.events import Event, Finished, Printed, TaskDone, TaskFailed, TaskStarted, Unreachable
+from netlab.play.events import (
+    Event,
+    Finished,
+    Printed,
+    TaskDone,
+    TaskFailed,
+    TaskSkipped,
+    TaskStarted,
+    Unreachable,
+)
 
 REPORT_KEY = "testbed_report"  # a task's result with this key is what the play has to say about its board
 
@@ -49,6 +58,8 @@ class Outcome:
     finished: Finished | None = None
     changed: int = 0  # tasks that changed something, over all boards
     broken: Exception | None = None  # what a listener raised, for which the play was stopped
+    undoable: int = 0  # of those, the ones that a rollback would undo
+    running: dict[str, TaskStarted] = field(default_factory=dict)  # by board: begun, and no end heard of
     begun: bool = False  # at least one task was started on a board
 
     def add(self, event: Event) -> None:
@@ -56,11 +67,17 @@ class Outcome:
         match event:
             case TaskStarted():
                 self.begun = True
+                self.running[event.board] = event
             case TaskDone():
                 self._done(event)
-            case TaskFailed() if not event.ignored:
-                self.failures.append(event)
+            case TaskFailed():
+                self.running.pop(event.board, None)
+                if not event.ignored:
+                    self.failures.append(event)
+            case TaskSkipped():
+                self.running.pop(event.board, None)
             case Unreachable():
+                self.running.pop(event.board, None)
                 self.unreachable.append(event)
             case Printed():
                 self.printed.append(event)
@@ -72,8 +89,10 @@ class Outcome:
                 pass
 
     def _done(self, event: TaskDone) -> None:
-        if event.changed and not event.item:
-            self.changed += 1
+        if not event.item:
+            self.running.pop(event.board, None)
+            self.changed += event.changed
+            self.undoable += event.changed and not event.inert
         report = event.result.get(REPORT_KEY) or (event.result.get("ansible_facts") or {}).get(REPORT_KEY)
         if isinstance(report, Mapping):
             self.reports[event.board] = dict(report)
@@ -84,12 +103,9 @@ class Outcome:
 
     @property
     def touched(self) -> bool:
-        """Whether anything on any board may be other than before the play."""
-        if self.changed:
-            return True
-        if any(not failure.harmless for failure in self.failures):
-            return True
-        return self.begun and self.status in {"canceled", "timeout"}
+        """Whether anything on any board may be other than before the play, in a way that can be undone."""
+        halfway = [*self.failures, *(self.running.values() if self.finished is None else ())]
+        return self.undoable > 0 or any(not task.inert for task in halfway)
 
     @property
     def unmet(self) -> list[str]:
@@ -127,7 +143,8 @@ class Outcome:
                 "\n".join(f"{event.board} cannot be reached: {event.message}" for event in self.unreachable),
                 hint=f"ansible -i {self.inventory} all -m ping",
             )
-        return PlayFailed(f"Ansible ended before any task of {self.play}:\n{self._said()}")
+        when = "in the middle" if self.begun else "before the first task"
+        return PlayFailed(f"Ansible ended {when} of {self.play}:\n{self._said()}")
 
     def _said(self) -> str:
         errors = [event.text.strip() for event in self.printed if event.level == "error"]

@@ -74,7 +74,7 @@ def _rolled_back(
         outcome = _shown(Play(ROLLBACK, play.inventory), progress, interrupt)
     error = outcome.error()
     if error is None:
-        return "rolled back: the boards are as they were before", None
+        return "rolled back: all that netlab had changed on the boards is undone", None
     _say_log(error, outcome)
     if outcome.status == "canceled":
         return "the rollback was stopped before its end", LEFT

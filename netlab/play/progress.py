@@ -106,13 +106,17 @@ class Lines(Progress):
                 self.running[event.board] = (event.task, now, now + PATIENCE[0])
             case TaskDone() if not event.item:
                 self.running.pop(event.board, None)
-                if (event.changed or event.seconds >= SHORT) and not trial_of(event):
+                if self._telling(event):
                     self._line(event.board, event.task, seconds(event.seconds))
             case TaskFailed() if not event.ignored:
                 self.running.pop(event.board, None)
                 self._line(event.board, event.task, f"FAILED after {seconds(event.seconds)}")
             case _:
                 pass
+
+    def _telling(self, event: TaskDone) -> bool:
+        took = event.seconds >= SHORT and not event.inert
+        return (event.changed or took) and not trial_of(event)
 
     def tick(self) -> None:
         now = time.monotonic()

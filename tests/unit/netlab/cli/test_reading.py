@@ -37,12 +37,13 @@ STATUS = """
 - name: Status
   netlab.testbed.report:
     data:
-      deployment: {topology: plain, state: ready}
-      domains:
-        guest1: {ours: true, running: true, interfaces: [{name: eth0, addresses: [192.0.2.101/24]}]}
-        guest2: {ours: true, running: true, interfaces: null}
-        guest3: {ours: true, running: false, interfaces: null}
-        somebodys: {ours: false, running: true, interfaces: null}
+      topology: plain
+      state: ready
+      accelerator: tcg
+      libvirt: answers
+      guests:
+        - {name: guest1, address: 192.0.2.101/24, state: running}
+        - {name: guest2, address: 192.0.2.102/24, state: agent silent}
 """
 
 
@@ -50,20 +51,41 @@ def test_status(netlab, lab) -> None:
     lab.tasks("status", STATUS)
     ended = netlab("status", "-i", lab.inventory)
     assert ended.status == 0, ended.err
-    rows = [line.split() for line in ended.out.splitlines()]
-    assert any(
-        row[:3] == ["board1", "plain", "ready"] and row[-2:] == ["guest1", "192.0.2.101/24"] for row in rows
-    )
-    assert "guest2 (its agent does not answer)" in ended.out
-    assert "guest3 (stopped)" in ended.out
-    assert "somebodys" not in ended.out
-    assert any(row[:2] == ["board2", "-"] and "not up" in " ".join(row) for row in rows)
+    assert [line.split() for line in ended.out.splitlines()[2:]] == [
+        ["board1", "plain", "ready", "tcg", "answers", "guest1", "192.0.2.101/24", "running"],
+        ["guest2", "192.0.2.102/24", "agent", "silent"],
+        ["board2", "-", "not", "up", "-", "-", "-"],
+    ]
+
+
+CHECK = """
+- name: What each board can carry
+  netlab.testbed.report:
+    data:
+      topologies: {plain: [], fancy: [this kernel has no fancy device, nor a plain one]}
+      accelerator: tcg
+      accelerator_reason: a guest kernel hung under KVM for 10 s
+"""
+
+
+def test_check(netlab, lab) -> None:
+    lab.tasks("check", CHECK)
+    ended = netlab("check", "-i", lab.inventory)
+    assert ended.status == 0, ended.err
+    assert [line.split() for line in ended.out.splitlines()[2:4]] == [["fancy", "cannot"], ["plain", "can"]]
+    assert ended.out.splitlines()[5:] == [
+        "board1 cannot carry fancy: this kernel has no fancy device",
+        "board1 cannot carry fancy: nor a plain one",
+        "board1 runs guests with tcg: a guest kernel hung under KVM for 10 s",
+    ]
+    said = json.loads(netlab("check", "-i", lab.inventory, "--json").out)
+    assert said["boards"]["board1"]["topologies"]["plain"] == []
 
 
 def test_status_as_json(netlab, lab) -> None:
     lab.tasks("status", STATUS)
     said = json.loads(netlab("status", "-i", lab.inventory, "--json").out)
-    assert said["boards"]["board1"]["deployment"]["topology"] == "plain"
+    assert said["boards"]["board1"]["topology"] == "plain"
     assert said["unreachable"] == {}
 
 

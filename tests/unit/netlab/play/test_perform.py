@@ -63,7 +63,7 @@ def test_a_failure_is_rolled_back_and_its_log_is_kept(lab) -> None:
     assert isinstance(done.error, PlayFailed)
     text = str(done.error)
     assert "board1: the task 'Fails' failed:\n  the guest's agent does not answer" in text
-    assert "rolled back: the boards are as they were before" in text
+    assert "rolled back: all that netlab had changed on the boards is undone" in text
     assert "deploy    board1     Fails  FAILED" in shown
     (log,) = lab.logs.iterdir()
     assert f"full log: {log}" in text
