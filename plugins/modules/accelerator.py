@@ -40,6 +40,10 @@ options:
     description: Seconds until the guest kernel must have reached its init.
     type: float
     default: 10
+  keep_node:
+    description: Whether a node that was made stays where KVM works. V(false) only asks, and leaves no change.
+    type: bool
+    default: true
   ledger:
     description: The ledger scope that records a node that was made.
     type: str
@@ -139,7 +143,7 @@ class Chooser:
         if verdict is None:
             with self.cache.locked():
                 verdict = self._cached(key) or self._probed(key)
-        if verdict.accelerator == "kvm":
+        if verdict.accelerator == "kvm" and self.asked["keep_node"]:
             # Another board of this machine may have probed: this one has its own /dev.
             self._do(accelerator_ops.node_steps())
         return verdict
@@ -173,7 +177,7 @@ class Chooser:
             result = boot(command, self.asked["limit"])
             reached = result.reached
         finally:
-            if not reached:
+            if not (reached and self.asked["keep_node"]):
                 self._take_node_back()
         seconds = round(result.seconds, 2)
         if reached:
@@ -184,7 +188,7 @@ class Chooser:
         return verdict
 
     def _take_node_back(self) -> None:
-        """Remove the node if it was ever made by us: where one is and does not work, libvirt forgets what it
+        """Remove the node if it was ever made by us. Where one is and does not work, libvirt forgets what it
         knows of QEMU at every start, which costs it 40 s and more."""
         entries = Ledger(self.asked["ledger"]).entries()
         if any(entry["step"]["op"] == "accelerator.make_node" for entry in entries):
@@ -202,6 +206,7 @@ def main() -> None:
             "initramfs": {"type": "path"},
             "kernel_command_line": {"type": "str", "default": ""},
             "limit": {"type": "float", "default": 10},
+            "keep_node": {"type": "bool", "default": True},
             "ledger": {**LEDGER_OPTION["ledger"], "default": "board"},
         },
         required_together=[("kernel", "initramfs")],

@@ -29,7 +29,7 @@ options:
 author: netlab-testbed maintainers (@netlab-testbed)
 attributes:
   check_mode: {support: full, description: Says what would be installed.}
-  diff_mode: {support: full, description: Lists what is, or would be, installed.}
+  diff_mode: {support: full, description: Lists the packages.}
 """
 
 EXAMPLES = r"""
@@ -55,9 +55,8 @@ versions:
   returned: always
 """
 
-from pathlib import Path
-
 import platform
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 

@@ -221,7 +221,7 @@ class Board:
     ) -> tuple[Verdict, module.Chooser]:
         asked = {
             "mode": mode, "arch": "x86_64", "kernel": "/k", "initramfs": "/i", "kernel_command_line": "",
-            "limit": 10.0, "ledger": "board", **changed,
+            "limit": 10.0, "ledger": "board", "keep_node": True, **changed,
         }  # fmt: skip
         chooser = module.Chooser(asked, check_mode, self.cache)
         return chooser.verdict(), chooser
@@ -305,3 +305,12 @@ def test_check_mode_probes_nothing_and_makes_nothing(board: Board) -> None:
 def test_without_a_kernel_nothing_is_probed(board: Board) -> None:
     verdict, _chooser = board.ask(kernel=None, initramfs=None)
     assert (verdict.reason, board.boots) == (module.NOT_PROBED, 0)
+
+
+def test_who_only_asks_leaves_no_node(board: Board) -> None:
+    board.works = True
+    verdict, chooser = board.ask(keep_node=False)
+    assert (verdict.accelerator, board.node_while_booting, chooser.steps) == ("kvm", [True], [])
+    assert not board.node.exists()
+    assert board.ask(keep_node=False)[0] == verdict
+    assert not board.node.exists()
