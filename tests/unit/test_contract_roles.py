@@ -31,9 +31,18 @@ def read(path: Path) -> Any:
 
 
 def specification(role: Path) -> Mapping[str, Any]:
+    """By file of tasks, `main` first among them, what each can be told."""
     content = read(role / "meta/argument_specs.yml")
     assert content, f"{role.name} has no meta/argument_specs.yml"
-    return content["argument_specs"]["main"]  # type: ignore[no-any-return]
+    return content["argument_specs"]  # type: ignore[no-any-return]
+
+
+def options_of(role: Path) -> dict[str, Any]:
+    """The options of all files of tasks; one that several take is the same in each."""
+    found: dict[str, Any] = {}
+    for entry in specification(role).values():
+        found |= entry.get("options") or {}
+    return found
 
 
 def described(options: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -45,16 +54,17 @@ def described(options: Mapping[str, Any], path: str = "") -> Iterator[tuple[str,
 
 @each_role
 def test_role_says_what_it_is_for(role: Path) -> None:
-    main = specification(role)
-    assert main["short_description"].strip()
-    assert main["description"]
+    for name, entry in specification(role).items():
+        assert (role / f"tasks/{name}.yml").exists(), f"{role.name}: no tasks/{name}.yml"
+        assert entry["short_description"].strip()
+        assert entry["description"]
     readme = (role / "README.md").read_text(encoding="utf-8")
     assert role.name in readme.splitlines()[0]
 
 
 @each_role
 def test_every_option_has_a_description_and_a_type(role: Path) -> None:
-    for name, option in described(specification(role).get("options") or {}):
+    for name, option in described(options_of(role)):
         assert str(option.get("description", "")).strip(), f"{role.name}: {name} has no description"
         assert option.get("type"), f"{role.name}: {name} has no type"
 
@@ -62,14 +72,14 @@ def test_every_option_has_a_description_and_a_type(role: Path) -> None:
 @each_role
 def test_readme_names_every_option(role: Path) -> None:
     readme = (role / "README.md").read_text(encoding="utf-8")
-    missing = [name for name in specification(role).get("options") or {} if f"`{name}`" not in readme]
+    missing = [name for name in options_of(role) if f"`{name}`" not in readme]
     assert missing == []
 
 
 @each_role
 def test_defaults_are_the_options_that_have_one(role: Path) -> None:
     """Ansible only documents a default given in the specification: what applies is in defaults/."""
-    options = specification(role).get("options") or {}
+    options = options_of(role)
     documented = {name: option["default"] for name, option in options.items() if "default" in option}
     defaults = read(role / "defaults/main.yml") or {}
     public = {name: value for name, value in defaults.items() if not name.startswith(f"{role.name}__")}

@@ -59,7 +59,7 @@ def test_the_command_lists_them() -> None:
     )
     shown = json.loads(done.stdout)
     rows = shown["topologies"] if isinstance(shown, dict) else shown
-    assert sorted(row["topology"] if isinstance(row, dict) else row for row in rows) == TOPOLOGIES
+    assert sorted(row["name"] for row in rows) == TOPOLOGIES
 
 
 @pytest.mark.parametrize("setting", settings.SETTINGS, ids=lambda setting: setting.name)
