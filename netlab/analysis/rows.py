@@ -71,9 +71,7 @@ def _row(empty: Row, outcomes: list[dict[str, Any]], unfinished: list[Flag]) -> 
     runs: list[Metrics] = [line.get("metrics") or {} for line in good]
     found = [
         *unfinished,
-        *(flag for line in good for flag in flags.of_trial(line)),
-        *(flag for run in runs for flag in rules.check(run)),
-        *_too_few_samples(runs),
+        *(flag for line, run in zip(good, runs, strict=True) for flag in _of_run(line, run)),
         *_mixed_boards(good),
         *_not_pooled(runs),
     ]
@@ -100,48 +98,50 @@ def _unfinished(orders: set[int], lines: list[dict[str, Any]]) -> list[Flag]:
     good = {line["order"] for line in mine if line["status"] == "ok"}
     last = {line["order"]: line for line in mine if line["order"] not in good}
     found = [
-        Flag(f"trial-{line['status']}", str(line.get("reason") or "no reason given"), severity="incomplete")
+        Flag(f"trial_{line['status']}", str(line.get("reason") or "no reason given"), severity="incomplete")
         for _, line in sorted(last.items())
     ]
     found += [
-        Flag("trial-retried", f"succeeded after: {line.get('reason') or 'no reason given'}")
+        Flag("trial_retried", f"succeeded after: {line.get('reason') or 'no reason given'}")
         for line in mine
         if line["status"] == "failed" and line["order"] in good
     ]
     missing = len(orders - good - set(last))
     if missing:
-        found.append(Flag("trial-missing", "planned, but not run (yet)", missing, "incomplete"))
+        found.append(Flag("trial_missing", "planned, but not run (yet)", missing, "incomplete"))
     return found
 
 
-def _too_few_samples(runs: Sequence[Metrics]) -> list[Flag]:
-    found = []
-    for run in runs:
-        count = number(run, "transactions")
-        unprinted = [
-            f"p{percent}"
-            for percent in PERCENTILES
-            if number(run, f"p{percent}_us") is not None and not combine.enough_beyond(count, percent)
-        ]
-        if unprinted:
-            had = "an unknown number of" if count is None else f"{count:g}"
-            text = f"{', '.join(unprinted)}: {had} transactions leave fewer than ten beyond it"
-            found.append(Flag("too-few-samples", text))
-    return found
+def _of_run(line: Mapping[str, Any], run: Metrics) -> list[Flag]:
+    return flags.of_run(line, [*rules.check(run), *_undersampled(run)])
+
+
+def _undersampled(run: Metrics) -> list[Flag]:
+    count = number(run, "transactions")
+    unprinted = [
+        f"p{percent}"
+        for percent in PERCENTILES
+        if number(run, f"p{percent}_us") is not None and not combine.enough_beyond(count, percent)
+    ]
+    if not unprinted:
+        return []
+    had = "an unknown number of" if count is None else f"{count:g}"
+    text = f"{had} transactions leave fewer than ten samples beyond {', '.join(unprinted)}: not printed"
+    return [Flag("percentile_undersampled", text)]
 
 
 def _not_pooled(runs: Sequence[Metrics]) -> list[Flag]:
     if combine.pooled_mean(runs) is not None or not any(number(run, "mean_us") is not None for run in runs):
         return []
     text = "mean, stddev and rate: a run lacks them, or the number of its transactions"
-    return [Flag("not-pooled", text, len(runs))]
+    return [Flag("not_pooled", text, len(runs))]
 
 
 def _mixed_boards(good: Sequence[Mapping[str, Any]]) -> list[Flag]:
     boards = sorted({str(line["board"]) for line in good if line.get("board")})
     if len(boards) < 2:
         return []
-    return [Flag("boards-mixed", f"the row holds runs of different boards: {', '.join(boards)}", len(good))]
+    return [Flag("boards_mixed", f"the row holds runs of different boards: {', '.join(boards)}", len(good))]
 
 
 def _key(spec: Mapping[str, Any]) -> Key:

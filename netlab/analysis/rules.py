@@ -28,7 +28,7 @@ def _negative(figures: Mapping[str, Any]) -> Iterator[Flag]:
     for key in LATENCIES:
         value = number(figures, key)
         if value is not None and value < 0:
-            yield _broken("negative-latency", f"{_name(key)} is {value:g} us")
+            yield _broken("negative_latency", f"{_name(key)} is {value:g} us")
 
 
 def _order(figures: Mapping[str, Any]) -> Iterator[Flag]:
@@ -40,9 +40,9 @@ def _order(figures: Mapping[str, Any]) -> Iterator[Flag]:
         exact = {lower, upper} & {"min_us", "max_us"}
         if len(exact) == 1 and low - high <= BIN * low:
             text = f"{said}, by less than a bin of the histogram that the percentile comes from"
-            yield Flag("order-of-figures", text)
+            yield Flag("order_of_figures", text)
         else:
-            yield _broken("order-of-figures", said)
+            yield _broken("order_of_figures", said)
 
 
 def _mean(figures: Mapping[str, Any]) -> Iterator[Flag]:
@@ -50,9 +50,9 @@ def _mean(figures: Mapping[str, Any]) -> Iterator[Flag]:
     if mean is None:
         return
     if low is not None and mean < low - _ROUNDING:
-        yield _broken("mean-outside-range", f"mean {mean:g} us is below min {low:g} us")
+        yield _broken("mean_outside_range", f"mean {mean:g} us is below min {low:g} us")
     if high is not None and mean > high + _ROUNDING:
-        yield _broken("mean-outside-range", f"mean {mean:g} us is above max {high:g} us")
+        yield _broken("mean_outside_range", f"mean {mean:g} us is above max {high:g} us")
 
 
 def _spread(figures: Mapping[str, Any]) -> Iterator[Flag]:
@@ -61,13 +61,13 @@ def _spread(figures: Mapping[str, Any]) -> Iterator[Flag]:
     if low is None or spread is None or high is None:
         return
     if spread > (high - low) / 2 * 1.001 + _ROUNDING:  # 1.001: divisor n-1 at 1000 samples
-        yield _broken("stddev-above-half-range", f"stddev {spread:g} us, range {low:g} to {high:g} us")
+        yield _broken("stddev_above_half_range", f"stddev {spread:g} us, range {low:g} to {high:g} us")
 
 
 def _lost(figures: Mapping[str, Any]) -> Iterator[Flag]:
-    lost, sent = number(figures, "lost"), number(figures, "sent")
+    lost, sent = number(figures, "requests_lost"), number(figures, "requests_sent")
     if lost is not None and sent is not None and lost > sent:
-        yield _broken("lost-above-sent", f"{lost:g} lost of {sent:g} sent")
+        yield _broken("lost_above_sent", f"{lost:g} lost of {sent:g} sent")
 
 
 def _broken(rule: str, text: str) -> Flag:

@@ -14,7 +14,7 @@ from netlab.report import words
 from netlab.report.environment import Board, boards
 from netlab.report.row import Flag, Row, Severity
 from netlab.report.source import Source
-from netlab.report.text import one_line
+from netlab.report.text import one_line, without_figures
 from netlab.report.words import Note
 
 
@@ -124,16 +124,26 @@ def _footnotes(rows: Sequence[Row]) -> tuple[Footnote, ...]:
     measured = sum(1 for row in rows if row.runs)
     notes = []
     for number, (rule, found) in enumerate(by_rule.items()):
-        texts = dict.fromkeys(one_line(flag.text) for _, flag in found)
         said = []
-        for text in texts:
-            places = [(row, flag) for row, flag in found if one_line(flag.text) == text]
+        for places in _by_wording(found):
             named = ", ".join(_place(row, flag, one_table) for row, flag in places)
-            said.append((text, "every row" if len(places) == measured > 1 else named))
+            where = "every row" if len(places) == measured > 1 else named
+            texts = {flag.text for _, flag in places}
+            where += "" if len(texts) == 1 else "; figures differ"
+            said.append((one_line(places[0][1].text), where))
         severities: list[Severity] = [flag.severity for _, flag in found]
         worst: Severity = next((s for s in ("incomplete", "broken") if s in severities), "note")
         notes.append(Footnote(_mark(number), rule, worst, tuple(said)))
     return tuple(notes)
+
+
+def _by_wording(found: Sequence[tuple[Row, Flag]]) -> list[list[tuple[Row, Flag]]]:
+    """Places that are told the same; of notes, figures aside: the first one's stand for all."""
+    wordings: dict[str, list[tuple[Row, Flag]]] = {}
+    for row, flag in found:
+        key = without_figures(flag.text) if flag.severity == "note" else flag.text
+        wordings.setdefault(key, []).append((row, flag))
+    return list(wordings.values())
 
 
 def _place(row: Row, flag: Flag, one_table: bool) -> str:

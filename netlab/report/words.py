@@ -68,8 +68,11 @@ def _what(good: Sequence[Mapping[str, Any]]) -> Note:
         return Note(title, "No trial was measured: there are no figures.")
     text = "Round trips in microseconds, there and back, never halved."
     pacing = sorted({one_line(line["pacing"]) for line in good if line.get("pacing")})
-    if pacing:
-        text += f" Pacing: {'; '.join(pacing)}."
+    text += (
+        f" Pacing: {'; '.join(pacing)}."
+        if pacing
+        else " Whether they were paced, the instrument did not say."
+    )
     ran = next((line for line in good if line.get("command")), None)
     if ran is None:
         return Note(title, text)

@@ -34,7 +34,7 @@ def storable(trial: Mapping[str, Any]) -> dict[str, Any]:
     made["flags"] = list(made.get("flags") or [])
     if lost:
         text = f"not a finite number, stored as null: {', '.join(sorted(lost))}"
-        made["flags"].append({"rule": "not-a-number", "text": text, "severity": "broken"})
+        made["flags"].append({"rule": "not_a_number", "text": text, "severity": "broken"})
     return made
 
 

@@ -63,11 +63,11 @@ def test_nothing_planned_is_left_out(run: Run) -> None:
     made.record("ovs", "no Open vSwitch", status="skipped")
     host, tap, ovs, xdp = analysis.rows(made)
     assert [row.runs for row in (host, tap, ovs, xdp)] == [1, 0, 0, 0]
-    assert rules(host) == {"trial-missing": (1, "incomplete")}
-    assert rules(tap) == {"trial-failed": (2, "incomplete")}
+    assert rules(host) == {"trial_missing": (1, "incomplete")}
+    assert rules(tap) == {"trial_failed": (2, "incomplete")}
     assert tap.flags[0].text == "the guest did not answer"
-    assert rules(ovs) == {"trial-skipped": (1, "incomplete"), "trial-missing": (1, "incomplete")}
-    assert rules(xdp) == {"trial-missing": (2, "incomplete")}
+    assert rules(ovs) == {"trial_skipped": (1, "incomplete"), "trial_missing": (1, "incomplete")}
+    assert rules(xdp) == {"trial_missing": (2, "incomplete")}
     assert tap.min_us is None
     assert analysis.broken([host, tap, ovs, xdp]) == []
 
@@ -78,7 +78,7 @@ def test_a_failure_that_a_retry_made_good_is_still_told(run: Run) -> None:
     made.record("host", metrics(100))
     [row] = analysis.rows(made)
     assert row.runs == 1
-    assert rules(row) == {"trial-retried": (1, "note")}
+    assert rules(row) == {"trial_retried": (1, "note")}
     assert "a cable was out" in row.flags[0].text
 
 
@@ -98,13 +98,32 @@ def test_many_wordings_of_one_rule_are_cut_short(run: Run) -> None:
     assert row.flags[0].text == "reason 0; reason 1; reason 2; and 2 more in trials.jsonl"
 
 
+def test_notes_that_differ_in_figures_alone_are_one_wording(run: Run) -> None:
+    made = run(topologies=["host"], blocks=2)
+    made.record("host", metrics(100), metrics(100))
+    for line, samples in zip(made.lines, (4711, 1000), strict=True):
+        line["flags"] = [{"rule": "connect", "text": f"one of {samples} samples contains connect()"}]
+    [row] = analysis.rows(made)
+    assert [(flag.text, flag.count) for flag in row.flags] == [("one of 4711 samples contains connect()", 2)]
+
+
+def test_a_rule_that_the_instrument_flagged_too_counts_once(run: Run) -> None:
+    """Its words are kept, and that the rule is broken is not lost."""
+    made = run(topologies=["host"], blocks=1)
+    said = {"rule": "stddev_above_half_range", "text": "no samples from 1 to 2 have that"}
+    made.record("host", {"min_us": 1, "max_us": 2, "stddev_us": 9, "transactions": 1000}, flags=[said])
+    [row] = analysis.rows(made)
+    [flag] = row.flags
+    assert (flag.rule, flag.text, flag.count, flag.severity) == (*said.values(), 1, "broken")
+
+
 def test_a_broken_rule_is_on_the_row_and_in_broken(run: Run) -> None:
     made = run(topologies=["host"], blocks=2)
     made.record("host", {**metrics(100), "p50_us": 150}, metrics(100))
     rows = analysis.rows(made)
-    assert rules(rows[0])["order-of-figures"] == (1, "broken")
+    assert rules(rows[0])["order_of_figures"] == (1, "broken")
     assert analysis.broken(rows) == [
-        "host, latency, netperf: order-of-figures: p50 150 us is above p90 120 us"
+        "host, latency, netperf: order_of_figures: p50 150 us is above p90 120 us"
     ]
 
 
@@ -113,13 +132,13 @@ def test_a_rule_that_only_the_row_breaks_is_found(run: Run) -> None:
     made = run(topologies=["host"], blocks=2)
     made.record("host", {"p50_us": 90, "transactions": 5000}, {"p90_us": 50, "transactions": 5000})
     [row] = analysis.rows(made)
-    assert rules(row)["order-of-figures"] == (1, "broken")
+    assert rules(row)["order_of_figures"] == (1, "broken")
 
 
 def test_an_instrument_can_break_a_run_itself(run: Run) -> None:
     made = run(topologies=["host"], blocks=1)
-    made.record("host", metrics(1), flags=[{"rule": "not-a-number", "text": "t", "severity": "broken"}])
-    assert analysis.broken(analysis.rows(made)) == ["host, latency, netperf: not-a-number: t"]
+    made.record("host", metrics(1), flags=[{"rule": "not_a_number", "text": "t", "severity": "broken"}])
+    assert analysis.broken(analysis.rows(made)) == ["host, latency, netperf: not_a_number: t"]
 
 
 def test_too_few_samples_are_not_printed(run: Run) -> None:
@@ -127,7 +146,7 @@ def test_too_few_samples_are_not_printed(run: Run) -> None:
     made.record("host", metrics(100, transactions=500))
     [row] = analysis.rows(made)
     assert (row.p50_us, row.p90_us, row.p99_us) == (109, 120, None)
-    assert row.flags[0].text == "p99: 500 transactions leave fewer than ten beyond it"
+    assert row.flags[0].text == "500 transactions leave fewer than ten samples beyond p99: not printed"
 
 
 def test_the_same_instrument_told_different_things_makes_rows_of_its_own(run: Run) -> None:
@@ -149,4 +168,4 @@ def test_means_that_cannot_be_weighed_are_told(run: Run) -> None:
     made.record("host", {"mean_us": 5.0}, {"mean_us": 6.0})
     [row] = analysis.rows(made)
     assert row.mean_us is None
-    assert rules(row) == {"not-pooled": (2, "note")}
+    assert rules(row) == {"not_pooled": (2, "note")}

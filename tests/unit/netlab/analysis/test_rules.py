@@ -36,18 +36,18 @@ def test_a_real_run_keeps_every_rule() -> None:
 @pytest.mark.parametrize(
     ("rule", "change"),
     [
-        ("negative-latency", {"min_us": -1}),
-        ("order-of-figures", {"p50_us": 70}),
-        ("order-of-figures", {"min_us": 61}),
-        ("order-of-figures", {"p99_us": 300}),
+        ("negative_latency", {"min_us": -1}),
+        ("order_of_figures", {"p50_us": 70}),
+        ("order_of_figures", {"min_us": 61}),
+        ("order_of_figures", {"p99_us": 300}),
         (
-            "order-of-figures",
+            "order_of_figures",
             {"min_us": 200, "p50_us": None, "p90_us": None, "p99_us": None, "mean_us": None},
         ),
-        ("mean-outside-range", {"mean_us": 11.5}),
-        ("mean-outside-range", {"mean_us": 197}),
-        ("stddev-above-half-range", {"stddev_us": 93}),
-        ("lost-above-sent", {"lost": 3, "sent": 2}),
+        ("mean_outside_range", {"mean_us": 11.5}),
+        ("mean_outside_range", {"mean_us": 197}),
+        ("stddev_above_half_range", {"stddev_us": 93}),
+        ("lost_above_sent", {"requests_lost": 3, "requests_sent": 2}),
     ],
 )
 def test_each_rule_can_be_broken(rule: str, change: dict[str, Any]) -> None:
@@ -56,13 +56,13 @@ def test_each_rule_can_be_broken(rule: str, change: dict[str, Any]) -> None:
 
 def test_the_flag_says_which_figures() -> None:
     [flag] = rules.check({"p50_us": 70, "p90_us": 64})
-    assert (flag.rule, flag.text) == ("order-of-figures", "p50 70 us is above p90 64 us")
+    assert (flag.rule, flag.text) == ("order_of_figures", "p50 70 us is above p90 64 us")
 
 
 def test_a_percentile_from_a_histogram_may_miss_the_exact_end_by_a_bin() -> None:
     """netperf puts 214 to 219 us into one bin and says 213 for their median: known, noted, not broken."""
     [flag] = rules.check({"min_us": 214, "p50_us": 213})
-    assert (flag.rule, flag.severity) == ("order-of-figures", "note")
+    assert (flag.rule, flag.severity) == ("order_of_figures", "note")
     [flag] = rules.check({"p99_us": 219, "max_us": 214})
     assert flag.severity == "note"
     [flag] = rules.check({"min_us": 214, "p50_us": 190})

@@ -85,7 +85,7 @@ def trial(spec: Mapping[str, Any]) -> dict[str, Any]:
         "pacing": "back-to-back",
         "command": COMMAND,
         "metrics": figures(spec["topology"], spec["block"]),
-        "flags": [{"rule": "first-sample-has-connect", "text": CONNECT}],
+        "flags": [{"rule": "first_sample_contains_connect", "text": CONNECT}],
         "raw": "MIN_LATENCY=1\n",
     }
 

@@ -91,7 +91,7 @@ def test_it_holds_the_table_the_environment_the_plan_and_the_way_to_repeat_it(pa
         "Microseconds under TCG say nothing about hardware",
         "6.1.0-28-amd64", "ansible-core 2.19.4", "topologies: [host, user, tap, macvtap, ovs, xdp]",
         "seed: 1",
-        "netlab bench demo.yml", "first-sample-has-connect", "results/20261122-101530-demo",
+        "netlab bench demo.yml", "first_sample_contains_connect", "results/20261122-101530-demo",
     ):  # fmt: skip
         assert words in text
 

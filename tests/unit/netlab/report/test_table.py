@@ -94,9 +94,9 @@ def test_what_went_wrong_stands_under_the_table(troubled: RunStore) -> None:
     assert "7 of 12 trials were measured; 1 failed; 2 skipped; 1 not run" not in made
     assert "8 of 12 trials were measured; 1 failed; 2 skipped; 1 not run." in made
     assert "netlab bench --resume 20261122-101530-demo" in made
-    assert "RULE BROKEN: order-of-figures" in made
-    assert "trial-failed: guest1 did not answer within 60 s [tap]" in made
-    assert "too-few-samples: p99: 600 transactions" in made
+    assert "RULE BROKEN: order_of_figures" in made
+    assert "trial_failed: guest1 did not answer within 60 s [tap]" in made
+    assert "percentile_undersampled: 600 transactions leave fewer than ten samples beyond p99" in made
 
 
 def test_one_block_resolves_nothing(make: Make) -> None:
@@ -171,8 +171,8 @@ def test_docs_explain_every_key_and_rule(repository: Any) -> None:
         for folder in ("analysis", "results")
         for path in (repository / "netlab" / folder).glob("*.py")
     )
-    found = set(re.findall(r'(?:Flag\(|_broken\(|"rule": )"([a-z-]+)"', source))
-    assert "order-of-figures" in found
-    assert "not-a-number" in found
+    found = set(re.findall(r'(?:Flag\(|_broken\(|"rule": )"([a-z_]+)"', source))
+    assert "order_of_figures" in found
+    assert "not_a_number" in found
     missing += [rule for rule in found if f"`{rule}`" not in said]
     assert not missing

@@ -137,7 +137,7 @@ def test_what_json_cannot_hold_becomes_null_and_a_flag(store: RunStore, result: 
     stored = store.append(result(store.missing()[0], metrics=metrics))
     assert stored["metrics"] == {"mean_us": 3.0, "stddev_us": None, "deep": [{"x": None}]}
     [flag] = stored["flags"]
-    assert flag["rule"] == "not-a-number"
+    assert flag["rule"] == "not_a_number"
     assert "metrics.deep[0].x, metrics.stddev_us" in flag["text"]
     assert store.trials() == [stored]
 
