@@ -44,7 +44,7 @@ def _check_ends(cables: Marked, local: list[str], ends: dict[End, End]) -> Itera
             elif end in ends:
                 expected = "another interface: a board gets as many as its cables name"
                 yield place.problem(key, f"{end[1]} of {end[0]} has a cable already", expected)
-            ends[end] = opposite
+            ends.setdefault(end, opposite)
 
 
 def _check_measured(

@@ -32,9 +32,9 @@ class Candidate:
 
     name: str
     place: Place
-    role: str  # dut, or peer
+    role: str  # dut, peer, or other
     groups: frozenset[str]
-    variables: dict[str, Marked] = field(default_factory=dict)
+    variables: dict[str, Marked] = field(default_factory=dict, repr=False)
     wrong: frozenset[str] = frozenset()
 
     def text(self, name: str) -> str | None:
@@ -61,7 +61,7 @@ def check_groups(tree: Tree) -> Iterator[Problem]:
         if group not in tree.groups:
             close = closest(group, set(tree.groups) - {"all", "ungrouped", "duts", "peers"}, 0.7)
             message = f"there is no group {group}" + (f" (there is {close})" if close else "")
-            yield tree.groups["all"].place.problem(None, message, expected)
+            yield tree.groups[close or "all"].place.problem(close, message, expected)
         elif not members[group]:
             yield tree.groups[group].place.problem(group, "the group has no board", expected)
     for group, hosts in members.items():
@@ -74,7 +74,7 @@ def check_groups(tree: Tree) -> Iterator[Problem]:
             yield tree.hosts[host].place.problem(
                 host,
                 "the board is in duts and in peers",
-                "one of the two groups: what a board measures of its own guests never leaves the board",
+                "one of the two groups: the peer of a dut is another board",
             )
 
 

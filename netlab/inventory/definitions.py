@@ -37,16 +37,18 @@ def unknown_key(definition: Definition, known: Collection[str]) -> Problem:
         message, expected = "names with two underscores are a role's own", "no such key"
     else:
         prefix = next(prefix for prefix in PREFIXES if name.startswith(prefix))
-        of_ones_own = (
-            f"a key that docs/inventory.md lists, or one of your own that does not begin with {prefix}"
-        )
-        message, expected = "nothing reads this key", closest(name, sorted(known), 0.75) or of_ones_own
+        alike = [other for other in sorted(known) if other.startswith(prefix)]
+        listed = f"one of {', '.join(alike[:12])}{' ...' if alike[12:] else ''}, or " if alike else ""
+        message = "nothing reads this key"
+        expected = closest(name, sorted(known), 0.75) or f"{listed}a key of your own without {prefix}"
     return definition.value.place.problem(name, message, expected)
 
 
 def wrong_value(definition: Definition) -> list[Problem]:
     """What is wrong with the value of one of the public variables, taken by itself."""
     name, marked = definition.name, definition.value
+    if any(isinstance(part.value, Opaque) and part.value.refused for part in marked.walk()):
+        return []  # reported where it was read
     if unreadable := list(_not_literal(name, marked, ())):
         return unreadable
     value = marked.plain()
@@ -100,7 +102,7 @@ def _explain(name: str, marked: Marked, detail: Any) -> Problem:
     elif kind in ("greater_than_equal", "less_than_equal"):
         message = f"{given!s:.40} is too {'small' if kind == 'greater_than_equal' else 'large'}"
     elif kind in ("too_short", "too_long"):
-        message = f"{context['actual_length']} of them stand here"
+        message = f"the number of entries is {context['actual_length']}"
     elif kind == "string_too_short":
         message = "an empty text stands here"
     elif kind == "string_pattern_mismatch":

@@ -95,13 +95,13 @@ def _check_entries(dut: Candidate, addresses: Addresses) -> Iterator[Problem]:
     network = dut.interface.network
     seen: dict[tuple[str, Any], Place] = {}
     for index in range(len(_entries(dut))):
-        for key in ("name", "mac", "address"):
+        for key, word in expansion.WORDS.items():
             marked = _given(dut, index, key)
             if marked is None:
                 continue
             place, path = marked.place, key_text(("guest_list", index, key))
             value = marked.value.lower() if key == "mac" else marked.value
-            other = f"another {key}, or none, and one is made"
+            other = f"another {word}, or none, and one is made"
             if key == "address":
                 try:
                     value = expansion.check_address(value, network)
@@ -114,7 +114,7 @@ def _check_entries(dut: Candidate, addresses: Addresses) -> Iterator[Problem]:
                     )
                     continue
             if (key, value) in seen:
-                message = f"{value} is the {key} of another guest of {dut.name} too ({seen[key, value]})"
+                message = f"{value} is the {word} of another guest of {dut.name} too ({seen[key, value]})"
                 yield place.problem(path, message, other)
             seen.setdefault((key, value), place)
 
@@ -139,7 +139,7 @@ def _check_between(duts: list[Candidate], found: Mapping[str, list[Guest]]) -> I
                     continue
                 other_name = found[other.name][other_index].name
                 message = (
-                    f"{value} would be the {key} of {guest.name} on {dut.name}"
+                    f"{value} would be the {expansion.WORDS[key]} of {guest.name} on {dut.name}"
                     f" and of {other_name} on {other.name}"
                 )
                 yield _shared(key, message, (dut, index), (other, other_index))
@@ -151,9 +151,13 @@ def _shared(key: str, message: str, *guests: tuple[Candidate, int]) -> Problem:
         marked = _given(dut, index, key)
         if marked is not None:
             path = key_text(("guest_list", index, key))
-            return marked.place.problem(path, message, f"another {key}, or none, and one is made")
+            return marked.place.problem(
+                path, message, f"another {expansion.WORDS[key]}, or none, and one is made"
+            )
     for dut, _index in guests:
         if "guest_first_host" in dut.variables:
             return dut.problem("guest_first_host", message, "the same guest_first_host on all duts")
     dut = guests[0][0]
-    return dut.place.problem(dut.name, message, f"a guest_list that gives one of them another {key}")
+    return dut.place.problem(
+        dut.name, message, f"a guest_list that gives one of them another {expansion.WORDS[key]}"
+    )

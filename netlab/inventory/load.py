@@ -43,7 +43,10 @@ def load(path: str | Path, *, guest_count: int | None = None, roles_dir: Path | 
         raise InvalidInput([problem], hint=_HINT) from None
 
     readable = not problems  # else what seems to be missing may stand in what could not be read
-    wrong = _check_definitions(tree.definitions, options, problems)
+    try:
+        wrong = _check_definitions(tree.definitions, options, problems)
+    except UnreadableFile as error:
+        raise InvalidInput(_in_order([*problems, error.problem]), hint=_HINT) from None
     boards: list[Candidate] = []
     guests: dict[str, list[Guest]] = {}
     if readable:
@@ -53,9 +56,10 @@ def load(path: str | Path, *, guest_count: int | None = None, roles_dir: Path | 
             boards = _candidates(tree, wrong)
             for board in boards:
                 problems += check_board(board, tree)
-            problems += check_addresses(boards)
+            addressed = [*boards, *_others(tree, boards, wrong)]
+            problems += check_addresses(addressed)
             problems += check_cables(tree, boards, wrong)
-            guests = expand_all(boards, guest_count, problems)
+            guests = expand_all(addressed, guest_count, problems)
     if problems:
         raise InvalidInput(_in_order(problems), hint=_HINT)
     made = {board.name: _board(board) for board in boards}
@@ -72,7 +76,10 @@ def check_variables(inventory: Inventory, roles_dir: Path) -> list[Problem]:
 def _check_definitions(
     definitions: Sequence[Definition], options: Mapping[str, Option], problems: list[Problem]
 ) -> set[int]:
-    """Adds what is wrong with each definition by itself; the ids of the values that are wrong."""
+    """Adds what is wrong with each definition by itself; the ids of the values that are wrong.
+
+    Raises UnreadableFile where there is too much of it.
+    """
     known = {*Variables.model_fields, *options}
     wrong: set[int] = set()
     looked_at: set[int] = set()  # one definition may reach us many times, by an alias or a range of hosts
@@ -85,8 +92,8 @@ def _check_definitions(
         left -= value.size(left + 1)
         if left < 0 or len(problems) > MAXIMUM_PROBLEMS:
             limit = f"fewer than {MAXIMUM_PROBLEMS} problems, and at most {MAXIMUM_VALUES} values"
-            problems.append(value.place.problem(name, "too much stands here to look at all of it", limit))
-            break
+            what = "too much stands here to look at all of it"
+            raise UnreadableFile(value.place.problem(name, what, limit))
         if name in Variables.model_fields:
             found = wrong_value(definition)
         elif name in options and name not in OF_COMMANDS:
@@ -101,21 +108,28 @@ def _check_definitions(
 
 def _candidates(tree: Tree, wrong: set[int]) -> list[Candidate]:
     """All duts, then all peers, with the definitions that won."""
-    members = dict.fromkeys(tree.hosts_of("peers"), "peer")
-    found = []
-    for name in [*tree.hosts_of("duts"), *members]:
-        effective = tree.effective(name)
-        found.append(
-            Candidate(
-                name,
-                tree.hosts[name].place,
-                members.get(name, "dut"),
-                frozenset(group.name for group in tree.groups_of(name)),
-                {key: value for key, value in effective.items() if id(value) not in wrong},
-                frozenset(key for key, value in effective.items() if id(value) in wrong),
-            )
-        )
-    return found
+    duts, peers = tree.hosts_of("duts"), tree.hosts_of("peers")
+    roles = [*((name, "dut") for name in duts), *((name, "peer") for name in peers)]
+    return [_candidate(tree, name, role, wrong) for name, role in roles]
+
+
+def _others(tree: Tree, boards: list[Candidate], wrong: set[int]) -> list[Candidate]:
+    """Hosts that are neither, and yet have an address that no guest may get."""
+    known = {board.name for board in boards}
+    others = (_candidate(tree, name, "other", wrong) for name in tree.hosts if name not in known)
+    return [other for other in others if other.interface is not None]
+
+
+def _candidate(tree: Tree, name: str, role: str, wrong: set[int]) -> Candidate:
+    effective = tree.effective(name)
+    return Candidate(
+        name,
+        tree.hosts[name].place,
+        role,
+        frozenset(group.name for group in tree.groups_of(name)),
+        {key: value for key, value in effective.items() if id(value) not in wrong},
+        frozenset(key for key, value in effective.items() if id(value) in wrong),
+    )
 
 
 def _board(board: Candidate) -> Board:
@@ -144,7 +158,7 @@ def _without_effect(tree: Tree) -> list[Problem]:
             hosts = tree.hosts_of(owner) if owner in tree.groups else [owner]
             reaches_a_dut[owner] = not duts.isdisjoint(hosts)
         if not reaches_a_dut[owner]:
-            message = f"this has no effect: only duts host guests, and {owner} is none and holds none"
+            message = f"no effect: only duts host guests, and there is none in {owner}"
             found.append(definition.value.place.problem(definition.name, message))
     return found
 

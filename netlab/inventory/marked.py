@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -53,16 +53,20 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A value that only Ansible can read; ``tag`` says which kind (!vault, !unsafe)."""
+    """A value that only Ansible can read; ``tag`` says which kind (!vault, !unsafe).
+
+    ``refused``: it is not even that, and has been reported already.
+    """
 
     tag: str
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
     """A scalar, an Opaque, a list of Marked, or a dict of Marked; in a dict the line is the key's."""
 
-    value: Any
+    value: Any = field(repr=False)  # aliases multiply, and tracebacks print
     place: Place
     depth: int = 0  # how many levels of lists and dicts it holds
 

@@ -18,7 +18,6 @@ MAXIMUM_LINE = 8192
 
 _SECTION = re.compile(r"\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?")
 _CHILD = re.compile(r"([^:\]\s]+)\s*(?:#.*)?")
-_NOT_IN_A_NAME = re.compile(r"^[\d\W]|[^\w]")  # Ansible writes _ for them in the names of INI sections
 
 
 def read_ini(text: str, file: str, tree: Tree, problems: list[Problem]) -> None:
@@ -85,7 +84,7 @@ class _Reader:
             self.say(None, f"{line!r:.60} begins no section", "[group], [group:vars] or [group:children]")
             self.kind = "unknown"  # what stands in it cannot be judged
             return
-        self.group, self.kind = _NOT_IN_A_NAME.sub("_", found[1]), kind
+        self.group, self.kind = found[1], kind
         self.tree.add_group(self.group, self.place)
         if kind == "vars":
             self.asked.append((self.group, self.place, f"[{self.group}:vars]"))
@@ -108,7 +107,7 @@ class _Reader:
             key, equals, value = setting.partition("=")
             if not equals or not key:
                 self.say(names[0], f"{setting!r:.60} sets no variable", "key=value, without spaces around =")
-                continue
+                return  # what follows would only be its pieces
             marked = self.value(key, value)
             for host in hosts:
                 self.tree.define(host, key, marked)

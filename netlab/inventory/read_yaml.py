@@ -136,15 +136,15 @@ class _Reader:
             return event.value
         if tag not in _SCALAR_TAGS:
             self.refuse_tag(tag, line)
-            return Opaque(tag)
+            return Opaque(tag, refused=True)
         if tag == _CORE + "str":
             return event.value
         try:
             return _CONSTRUCT[tag](yaml.ScalarNode(tag, event.value, event.start_mark))
         except (ValueError, KeyError, OverflowError, AttributeError, yaml.YAMLError):
-            kind = tag.removeprefix(_CORE)
-            self.problem(f"{event.value!r:.60} reads as a {kind} and is none", line, "the value in quotes")
-            return Opaque(tag)
+            kind = "date" if tag == _CORE + "timestamp" else "number"
+            self.problem(f"{event.value!r:.60} looks like a {kind}, and is none", line, "the value in quotes")
+            return Opaque(tag, refused=True)
 
     def refuse_tag(self, tag: str, line: int) -> None:
         shown = "!!" + tag.removeprefix(_CORE) if tag.startswith(_CORE) else tag
@@ -174,7 +174,7 @@ class _Reader:
         if isinstance(value, dict) and frame.merged:
             value = frame.merged | value
         if frame.tag and frame.tag not in _COLLECTION_TAGS:
-            value = Opaque(frame.tag)
+            value = Opaque(frame.tag, refused=frame.tag not in _ANSIBLE_TAGS)
         if frame.depth >= MAXIMUM_DEPTH:
             raise self.stop("the values are nested too deep", frame.line, f"at most {MAXIMUM_DEPTH} levels")
         self.add(Marked(value, Place(self.file, frame.line), frame.depth + 1), frame.anchor)

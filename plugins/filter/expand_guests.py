@@ -44,7 +44,7 @@ options:
     type: str
     required: true
   dut_index:
-    description: The dut's place among all duts of the inventory, from 0.
+    description: The dut's place among all duts of the inventory, sorted by name, from 0.
     type: int
     default: 0
   dut_count:
@@ -76,7 +76,7 @@ EXAMPLES = """
     msg: >-
       {{ guest_list | default([]) | netlab.testbed.expand_guests(
          guest_count | default(1) | int, board_address,
-         dut=inventory_hostname, dut_index=groups['duts'].index(inventory_hostname),
+         dut=inventory_hostname, dut_index=(groups['duts'] | sort).index(inventory_hostname),
          dut_count=groups['duts'] | length,
          reserved=groups['all'] | map('extract', hostvars, 'board_address') | select('defined')) }}
 """

@@ -26,6 +26,7 @@ MEMORY_MIB = 192
 MINIMUM_MEMORY_MIB = 64
 MAXIMUM_GUESTS = 1000  # more on one board is a slip of the keyboard, and would cost minutes to find out
 GUEST_KEYS = ("name", "mac", "address", "vcpus", "memory_mib")
+WORDS = {"name": "name", "mac": "MAC address", "address": "address"}  # what is each guest's own
 
 # A letter first: virsh takes a name of digits alone for a domain's number. 63: the longest host name.
 NAME_PATTERN = r"[A-Za-z][A-Za-z0-9._-]{0,62}"
@@ -66,10 +67,15 @@ def check_mac(mac: Any) -> str:
         )
     first = int(mac[:2], 16)
     if first & 1:
-        unicast = f"{first & 0xFE | 0x02:02x}{mac[2:].lower()}"
         raise GuestError(
             f"{mac} is a group (multicast or broadcast) address: no guest can own it",
-            expected=f"a unicast address, with an even first octet, such as {unicast}",
+            expected=f"a unicast address, with an even first octet, such as 02{mac[2:].lower()}",
+            key="mac",
+        )
+    if first == 0xFE:
+        raise GuestError(
+            f"{mac} begins with fe, which libvirt keeps for the host's end of a tap",
+            expected=f"another first octet, such as 02{mac[2:].lower()}",
             key="mac",
         )
     if not int(mac.replace(":", ""), 16):
@@ -162,8 +168,8 @@ def expand_guests(
 
     There are as many as the longer of ``guest_list`` and ``guest_count`` says: the list's own first, with
     what they leave out filled in, then generated ones. ``dut_index`` of ``dut_count`` is the dut's place
-    among all duts of the inventory (see the module's text). ``reserved`` are addresses that no guest may
-    get, with or without a prefix length (every board's own); empty ones are passed over.
+    among all duts of the inventory, sorted by name. ``reserved`` are addresses that no guest may get, with or
+    without a prefix length (every board's own); empty ones are passed over.
 
     Raises GuestError at the first thing that cannot be.
     """
@@ -239,8 +245,8 @@ def _refuse_twice(guests: list[dict[str, Any]], key: str) -> set[Any]:
         value = guest[key]
         if value in seen:
             raise GuestError(
-                f"{value} is the {key} of guests {seen[value] + 1} and {index + 1} of guest_list",
-                expected=f"a {key} of its own for each guest, or none, and one is made",
+                f"{value} is the {WORDS[key]} of guests {seen[value] + 1} and {index + 1} of guest_list",
+                expected=f"each guest with its own {WORDS[key]}, or without, and one is made",
                 guest=index,
                 key=key,
             )
