@@ -19,7 +19,7 @@ description:
   - Gives every guest of a dut all of C(name), C(mac), C(address) (CIDR), C(vcpus) and C(memory_mib).
   - There are as many guests as the longer of O(_input) and O(guest_count) says. The list's own come first,
     with what they leave out filled in, then generated ones.
-  - Guest i (from 1) of dut d (from 0) among n duts gets host number C(first_host + (i - 1) * n + d) of the
+  - Guest i of dut d among n duts (i and d from 0) gets host number O(first_host) + i * n + d of the
     board's measured network, so that guests of different duts never share an address. Numbers that are taken
     are skipped.
   - A generated MAC address is locally administered, unicast, and always the same for the same O(dut) and
