@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import boot_id
 from ansible_collections.netlab.testbed.plugins.module_utils.process_ops import has_systemd
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp_features import read_features
 
 # Capability -> (kernel option, module). Where a kernel gives no account of itself, the answer is "unknown".
 FEATURES = {
@@ -98,10 +99,12 @@ def nic(name: str, links: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     device = Path(f"/sys/class/net/{name}/device")
     driver = Path(f"/sys/class/net/{name}/device/driver")
     total = device / "sriov_totalvfs"
+    xdp = read_features(link["index"])
     return {
         "name": name,
         "driver": os.path.basename(os.path.realpath(driver)) if driver.exists() else link["kind"],
         "pci_address": os.path.basename(os.path.realpath(device)) if (device / "vendor").exists() else None,
+        "xdp_native": xdp.native if xdp else None,
         "sriov_total_vfs": int(total.read_text(encoding="ascii")) if total.exists() else 0,
         **{key: link[key] for key in ("mac", "mtu", "carrier", "master", "addresses", "kind")},
     }

@@ -42,27 +42,28 @@ def architecture_headers() -> list[str]:
 def compile_source(source: str, name: str) -> None:
     """Compile to ``object_path(name)``, with the source beside it for whoever reads a verifier's log.
 
-    The object takes its place whole or not at all. Raises BoardError with clang's own first error.
+    The object takes its place whole or not at all. Raises BoardError, with clang's own first error.
     """
     if object_path(name).exists():
         return
     CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
-    kept = CACHE / f"{name}.bpf.c"
-    kept.write_text(source, encoding="utf-8")
-    handle, scratch = tempfile.mkstemp(dir=CACHE, suffix=".partial")
-    os.close(handle)
-    try:
-        done = subprocess.run(
-            ["clang", *FLAGS, *architecture_headers(), "-c", str(kept), "-o", scratch],
-            capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
-        )  # fmt: skip
+    # Boards may share the cache and compile at the same time: each in a folder of its own.
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="partial-") as scratch:
+        text, compiled = Path(scratch) / f"{name}.bpf.c", Path(scratch) / f"{name}.o"
+        text.write_text(source, encoding="utf-8")
+        try:
+            done = subprocess.run(
+                ["clang", *FLAGS, *architecture_headers(), "-c", str(text), "-o", str(compiled)],
+                capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+            )  # fmt: skip
+        except FileNotFoundError as error:
+            raise BoardError("clang is missing: install the package clang") from error
+        except subprocess.TimeoutExpired as error:
+            raise BoardError(f"clang has not compiled the XDP program within {TIMEOUT_S} s") from error
         if done.returncode:
             raise BoardError(f"clang cannot compile the XDP program: {_first_error(done.stderr)}")
-        os.replace(scratch, object_path(name))
-    except FileNotFoundError as error:
-        raise BoardError("clang is missing: install the package clang") from error
-    finally:
-        Path(scratch).unlink(missing_ok=True)
+        os.replace(text, CACHE / text.name)
+        os.replace(compiled, object_path(name))
 
 
 def _first_error(output: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a driver takes frames that are redirected to it, as the kernel says (netdev netlink, since 6.3).
+"""What a driver can do for XDP, as the kernel says (netdev netlink, since 6.3).
 
 Asked in raw netlink: pyroute2 0.7.2, Debian 12's, does not know this family.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 NETLINK_GENERIC = 16
 NLM_F_REQUEST = 1
@@ -20,15 +21,23 @@ GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = (
     2,
 )  # linux/genetlink.h
 NETDEV_CMD_DEV_GET, NETDEV_A_DEV_IFINDEX, NETDEV_A_DEV_XDP_FEATURES = 1, 1, 3
-NETDEV_XDP_ACT_NDO_XMIT = 1 << 2
+NETDEV_XDP_ACT_BASIC, NETDEV_XDP_ACT_NDO_XMIT = 1 << 0, 1 << 2
 
 NETLINK_HEADER = struct.Struct("IHHII")
 GENERIC_HEADER = struct.Struct("BBH")
 ATTRIBUTE_HEADER = struct.Struct("HH")
 
 
-def takes_redirects(ifindex: int) -> bool | None:
-    """None where the kernel does not say (before 6.3): there it drops what a driver does not take."""
+@dataclass(frozen=True)
+class Features:
+    """``native``: the driver runs programs itself; ``takes_redirects``: it sends what is redirected to it."""
+
+    native: bool
+    takes_redirects: bool
+
+
+def read_features(ifindex: int) -> Features | None:
+    """None where the kernel does not say (before 6.3): there trying tells."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC) as netlink:
         netlink.settimeout(5)
         netlink.bind((0, 0))
@@ -39,8 +48,8 @@ def takes_redirects(ifindex: int) -> bool | None:
         device = _ask(netlink, identity, NETDEV_CMD_DEV_GET, NETDEV_A_DEV_IFINDEX, struct.pack("I", ifindex))
     if NETDEV_A_DEV_XDP_FEATURES not in device:
         return None
-    (features,) = struct.unpack_from("Q", device[NETDEV_A_DEV_XDP_FEATURES])
-    return bool(features & NETDEV_XDP_ACT_NDO_XMIT)
+    (bits,) = struct.unpack_from("Q", device[NETDEV_A_DEV_XDP_FEATURES])
+    return Features(bool(bits & NETDEV_XDP_ACT_BASIC), bool(bits & NETDEV_XDP_ACT_NDO_XMIT))
 
 
 def _ask(netlink: socket.socket, family: int, command: int, attribute: int, value: bytes) -> dict[int, bytes]:

@@ -121,7 +121,8 @@ def attach(object_hash: str, name: str, role: str, mode: str) -> None:
             _leave(folder, link.ifindex)
             raise _explained(name, mode, error) from error
     # Asked now: most drivers can be redirected to only while they have a program themselves.
-    if mode == "native" and xdp_features.takes_redirects(link.ifindex) is False:
+    features = xdp_features.read_features(link.ifindex)
+    if mode == "native" and features and not features.takes_redirects:
         detach(object_hash, name)
         raise Refusal(
             f"{name} cannot be a port of the XDP bridge: its driver takes no redirected frames as it is"

@@ -18,12 +18,12 @@ description:
     (see C(docs/datapaths/xdp.md)).
 options:
   state:
-    description: Whether there is to be such a bridge. C(absent) unloads every one of ours.
+    description: Whether there is to be such a bridge. V(absent) unloads every one of ours.
     type: str
     choices: [present, absent]
     default: present
   ports:
-    description: The bridge's ports. Required when I(state=present).
+    description: The bridge's ports. Required when O(state=present).
     type: list
     elements: dict
     suboptions:
@@ -33,21 +33,27 @@ options:
         required: true
       role:
         description:
-          - C(uplink) is the measured NIC. Frames for the board's own addresses, read from this interface, go
-            to the board's network stack. C(guest) is a guest's tap.
+          - V(uplink) is the measured NIC. Frames for the board itself that arrive there go to the board's
+            network stack. V(guest) is a guest's tap.
         type: str
         choices: [uplink, guest]
         required: true
   source:
-    description: The program in C, as text. Required when I(state=present).
+    description: The program in C, as text. Required when O(state=present).
     type: str
   mode:
     description:
-      - C(native) runs in the driver, C(generic) on the kernel's own buffers with any driver, slower.
+      - V(native) runs in the driver, V(generic) on the kernel's own buffers with any driver, slower.
       - There is no falling back from one to the other.
     type: str
     choices: [native, generic]
     default: native
+  board_addresses:
+    description:
+      - IPv4 addresses of the board on its uplink, with or without prefix length. ARP requests for them go to
+        the board's network stack. By default those that the uplink has now.
+    type: list
+    elements: str
   ageing_time:
     description: Seconds after which a silent station is forgotten.
     type: int
@@ -82,7 +88,7 @@ steps:
 object:
   description: Names the source and how it is compiled.
   type: str
-  returned: when I(state=present)
+  returned: when O(state=present)
 mode:
   description: How the kernel says the program is attached. C(mixed) if the ports differ, null without ports.
   type: str
@@ -109,9 +115,11 @@ from ansible_collections.netlab.testbed.plugins.module_utils.xdp_plan import Set
 def wanted_of(params: dict[str, Any]) -> Wanted:
     """What is asked for, with the board's own addresses as its uplinks have them now."""
     links = read_links()
+    given = params["board_addresses"]
     uplinks = [
         links[port["name"]] for port in params["ports"] if port["role"] == "uplink" and port["name"] in links
     ]
+    addresses = [address for link in uplinks for address in link.ipv4] if given is None else given
     return Wanted(
         object_hash=object_hash(params["source"]),
         source=params["source"],
@@ -119,7 +127,7 @@ def wanted_of(params: dict[str, Any]) -> Wanted:
         settings=Settings(
             ageing_time=params["ageing_time"],
             board_macs=tuple(sorted({mac for link in uplinks for mac in board_macs(link)})),
-            board_ipv4=tuple(sorted({address for link in uplinks for address in link.ipv4})),
+            board_ipv4=tuple(sorted({address.partition("/")[0] for address in addresses})),
         ),
         ports={port["name"]: port["role"] for port in params["ports"]},
     )
@@ -161,6 +169,7 @@ def main() -> None:
             },
             "source": {"type": "str"},
             "mode": {"type": "str", "choices": list(xdp_ops.FLAGS), "default": "native"},
+            "board_addresses": {"type": "list", "elements": "str"},
             "ageing_time": {"type": "int", "default": 300},
             **LEDGER_OPTION,
         },

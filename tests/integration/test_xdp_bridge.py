@@ -23,6 +23,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils import (
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step, run_steps
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp_features import Features
 from ansible_collections.netlab.testbed.plugins.modules import xdp_program
 from tests.integration.xdp_lab import (
     ADDRESSES,
@@ -62,7 +63,8 @@ def parameters(**changes: Any) -> dict[str, Any]:
     roles = {name: "uplink" if name == UPLINK else "guest" for name in PORTS}
     ports = [{"name": name, "role": role} for name, role in roles.items()]
     return {
-        "state": "present", "source": SOURCE, "mode": "native", "ageing_time": 300, "ports": ports, **changes,
+        "state": "present", "source": SOURCE, "mode": "native", "ageing_time": 300, "ports": ports,
+        "board_addresses": None, **changes,
     }  # fmt: skip
 
 
@@ -439,6 +441,22 @@ def test_nobody_can_replace_ours(bridged: Lab) -> None:
         bridged.board.call(run, "ip", "-force", "link", "set", "dev", UPLINK, "xdpdrv", "off")
 
 
+def _read_features(name: str) -> Features | None:
+    return xdp_features.read_features(socket.if_nametoindex(name))
+
+
+def features_of(built: Lab, name: str) -> Features:
+    found: Features | None = built.board.call(_read_features, name)
+    if found is None:
+        pytest.skip("this kernel does not tell a driver's XDP features (before 6.3)")
+    return found
+
+
+def test_features_are_the_drivers(bare: Lab) -> None:
+    assert features_of(bare, "lo") == Features(native=False, takes_redirects=False)
+    assert features_of(bare, TAP_PORT) == Features(native=True, takes_redirects=True)
+
+
 def test_a_driver_without_native_mode_is_refused_and_not_replaced_by_generic(
     bare: Lab, tmp_path: Path
 ) -> None:
@@ -451,16 +469,11 @@ def test_a_driver_without_native_mode_is_refused_and_not_replaced_by_generic(
 
 def test_a_port_that_takes_no_redirected_frames_is_refused(bare: Lab, tmp_path: Path) -> None:
     """Where it were not, that guest would send and never receive."""
-    if bare.board.call(_takes_redirects, UPLINK) is None:
-        pytest.skip("this kernel does not tell a driver's XDP features (before 6.3)")
+    assert features_of(bare, VETH_PORT) == Features(native=True, takes_redirects=True)
     bare.guest1.call(run, "ethtool", "-K", "eth0", "gro", "off")
     with pytest.raises(Refusal, match=f"{VETH_PORT} cannot be a port .* GRO"):
         bare.board.call(apply, parameters(), tmp_path)
     assert sorted(counters(bare.board)) == [UPLINK]
-
-
-def _takes_redirects(name: str) -> bool | None:
-    return xdp_features.takes_redirects(socket.if_nametoindex(name))
 
 
 def test_an_mtu_that_native_mode_cannot_carry_is_refused_with_the_reason(bare: Lab, tmp_path: Path) -> None:
@@ -472,6 +485,13 @@ def test_an_mtu_that_native_mode_cannot_carry_is_refused_with_the_reason(bare: L
 def test_an_interface_that_is_not_there_is_an_error(bare: Lab, tmp_path: Path) -> None:
     with pytest.raises(BoardError, match="there is no interface nltap9"):
         bare.board.call(apply, parameters(ports=[{"name": "nltap9", "role": "guest"}]), tmp_path)
+
+
+def test_the_boards_addresses_may_be_told_before_the_uplink_has_them(bare: Lab) -> None:
+    """As in check mode on an empty lab."""
+    given = planned_on(bare, board_addresses=["198.51.100.7/24"])
+    assert any("ARP for ['198.51.100.7']" in step for step in given)
+    assert any(f"ARP for ['{ADDRESSES['board']}']" in step for step in planned_on(bare))
 
 
 @pytest.mark.parametrize(
@@ -489,7 +509,7 @@ def test_bad_parameters(changes: dict[str, Any], message: str) -> None:
 def test_a_source_that_does_not_compile_says_where(bare: Lab, cache: Path, tmp_path: Path) -> None:
     with pytest.raises(BoardError, match=r"clang cannot compile .*error: .*nonsense"):
         bare.board.call(apply, parameters(source="nonsense"), tmp_path)
-    assert not list(cache.glob("*.partial"))
+    assert not list(cache.glob("partial-*"))
 
 
 def test_a_program_that_the_verifier_refuses_is_an_error_and_leaves_nothing(
