@@ -17,7 +17,7 @@ class Board:
     """One board; a field is empty where its facts do not say it."""
 
     name: str
-    local: bool
+    local: bool | None  # None: the stored inventory does not know the board
     roles: tuple[str, ...]
     hostname: str
     arch: str
@@ -45,13 +45,14 @@ def boards(source: Source) -> list[Board]:
 
 def _board(name: str, facts: Any, source: Source) -> Board:
     known: Mapping[str, Any] = facts if isinstance(facts, Mapping) else {}
-    groups = [str(group) for group in inventory_entry(source.manifest.inventory, name).get("groups") or ()]
+    entry = inventory_entry(source.manifest.inventory, name)
+    groups = [str(group) for group in entry.get("groups") or ()]
     nic, system = _mapping(known.get("nic")), _mapping(known.get("os"))
     choice = source.manifest.accelerator.get(name)
     memory = known.get("memory_mib")
     return Board(
         name=name,
-        local=LOCAL_GROUP in groups,
+        local=LOCAL_GROUP in groups if entry else None,
         roles=tuple(group.removesuffix("s") for group in ("duts", "peers") if group in groups),
         hostname=_text(known.get("hostname")),
         arch=_text(known.get("arch")),

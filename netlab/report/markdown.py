@@ -6,7 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from netlab.report.summary import Footnote, Summary, Table
+from netlab.report.footnotes import Footnote
+from netlab.report.summary import Summary, Table
 from netlab.report.table import cells, headers
 from netlab.report.text import one_line
 

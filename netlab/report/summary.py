@@ -7,25 +7,15 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from string import ascii_lowercase
 from typing import Any
 
 from netlab.report import words
 from netlab.report.environment import Board, boards
-from netlab.report.row import Flag, Row, Severity
+from netlab.report.footnotes import Footnote, footnotes_of
+from netlab.report.row import Row
 from netlab.report.source import Source
-from netlab.report.text import one_line, without_figures
+from netlab.report.text import one_line
 from netlab.report.words import Note
-
-
-@dataclass(frozen=True)
-class Footnote:
-    """A rule that rows are marked with; `said` pairs each wording with the rows that it is about."""
-
-    mark: str
-    rule: str
-    severity: Severity
-    said: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -72,7 +62,7 @@ def summarise(source: Source) -> Summary:
     found = boards(source)
     with_guest = {line["topology"] for line in outcomes if line.get("guest")}
     labels = {row.topology: _label(row.topology, row.topology in with_guest) for row in rows}
-    footnotes = _footnotes(rows)
+    footnotes = footnotes_of(rows)
     counts = {
         "planned": len(source.manifest.order),
         **{
@@ -113,48 +103,6 @@ def _tables(
         )
         for scenario, instrument in keys
     )
-
-
-def _footnotes(rows: Sequence[Row]) -> tuple[Footnote, ...]:
-    by_rule: dict[str, list[tuple[Row, Flag]]] = {}
-    for row in rows:
-        for flag in row.flags:
-            by_rule.setdefault(flag.rule, []).append((row, flag))
-    one_table = len({(row.scenario, row.instrument) for row in rows}) == 1
-    measured = sum(1 for row in rows if row.runs)
-    notes = []
-    for number, (rule, found) in enumerate(by_rule.items()):
-        said = []
-        for places in _by_wording(found):
-            named = ", ".join(_place(row, flag, one_table) for row, flag in places)
-            where = "every row" if len(places) == measured > 1 else named
-            texts = {flag.text for _, flag in places}
-            where += "" if len(texts) == 1 else "; figures differ"
-            said.append((one_line(places[0][1].text), where))
-        severities: list[Severity] = [flag.severity for _, flag in found]
-        worst: Severity = next((s for s in ("incomplete", "broken") if s in severities), "note")
-        notes.append(Footnote(_mark(number), rule, worst, tuple(said)))
-    return tuple(notes)
-
-
-def _by_wording(found: Sequence[tuple[Row, Flag]]) -> list[list[tuple[Row, Flag]]]:
-    """Places that are told the same; of notes, figures aside: the first one's stand for all."""
-    wordings: dict[str, list[tuple[Row, Flag]]] = {}
-    for row, flag in found:
-        key = without_figures(flag.text) if flag.severity == "note" else flag.text
-        wordings.setdefault(key, []).append((row, flag))
-    return list(wordings.values())
-
-
-def _place(row: Row, flag: Flag, one_table: bool) -> str:
-    where = row.topology if one_table else f"{row.topology} {row.scenario} {row.instrument}"
-    return f"{where} ({flag.count} times)" if flag.count > 1 else where
-
-
-def _mark(number: int) -> str:
-    """a to z, then aa, ab, …"""
-    high, low = divmod(number, len(ascii_lowercase))
-    return (_mark(high - 1) if high else "") + ascii_lowercase[low]
 
 
 def _command(plan: Mapping[str, Any], inventory: Any) -> str:

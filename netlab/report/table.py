@@ -7,8 +7,9 @@ import shutil
 
 from tabulate import SEPARATING_LINE, tabulate
 
+from netlab.report.footnotes import Footnote
 from netlab.report.html import REPORT
-from netlab.report.summary import Footnote, Summary, Table, TableRow
+from netlab.report.summary import Summary, Table, TableRow
 from netlab.report.text import ascii_safe, figure, shortened, wrapped
 
 COLUMNS = (
@@ -23,6 +24,7 @@ COLUMNS = (
 )
 WIDEST = 100  # longer lines are hard to read, however wide the terminal
 NARROWEST = 40
+LONGEST_WORD = 60  # of a command; netperf's list of selectors is 300
 UNKNOWN = 96  # a pipe or a file has no width; the whole table fits
 
 
@@ -33,7 +35,7 @@ def render(summary: Summary, width: int | None = None) -> str:
     if summary.footnotes:
         parts.append("\n".join(_footnote(note, width) for note in summary.footnotes))
     parts += [
-        wrapped(f"{note.title}: {note.text} {note.command}", width, indent="  ", first="")
+        wrapped(f"{note.title}: {note.text} {_brief(note.command)}", width, indent="  ", first="")
         for note in summary.notes
     ]
     parts.append(_files(summary, width))
@@ -94,6 +96,13 @@ def _footnote(note: Footnote, width: int) -> str:
     if len(said) == 1:
         return wrapped(f"{lead}: {said[0]}", width, indent="   ", first="")
     return "\n".join([f"{lead}:", *(wrapped(text, width, indent="     ", first="   - ") for text in said)])
+
+
+def _brief(command: str) -> str:
+    """A command with its longest words cut; trials.jsonl and the HTML report have it whole."""
+    return " ".join(
+        word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 4]}..." for word in command.split(" ")
+    )
 
 
 def _files(summary: Summary, width: int) -> str:

@@ -105,17 +105,7 @@ def _how(rows: Sequence[Row]) -> str:
 def _where(boards: Sequence[Board]) -> str:
     if not boards:
         return "Nothing is known of the boards: no facts were stored."
-    local = [board for board in boards if board.local]
-    parts = []
-    if len(local) == len(boards):
-        names = " and ".join(_role(board) for board in boards)
-        parts.append(
-            f"{names}: local boards, which are containers of Linux namespaces on one machine, wired by a "
-            "veth pair."
-        )
-    else:
-        names = ", ".join(f"{_role(board)}{' (a local board)' if board.local else ''}" for board in boards)
-        parts.append(f"{names}, over the network; facts do not tell an emulated board from a real one.")
+    parts = [_kind(boards)]
     systems = dict.fromkeys(
         ", ".join(filter(None, (board.arch, board.kernel and f"Linux {board.kernel}", board.os)))
         for board in boards
@@ -125,6 +115,19 @@ def _where(boards: Sequence[Board]) -> str:
         parts.append(f"{'; '.join(systems)}.")
     parts += [_guests_run(board) for board in boards if board.accelerator]
     return " ".join(parts)
+
+
+def _kind(boards: Sequence[Board]) -> str:
+    names = " and ".join(_role(board) for board in boards)
+    kinds = {board.local for board in boards}
+    if None in kinds:
+        return f"{names}; what kind of boards these are was not stored."
+    if kinds == {True}:
+        return f"{names}: local boards, containers of Linux namespaces on one machine, wired by a veth pair."
+    if kinds == {False}:
+        return f"{names}, over the network; facts do not tell an emulated board from a real one."
+    local = ", ".join(board.name for board in boards if board.local)
+    return f"{names}; {local} in namespaces of the controlling machine, the others over the network."
 
 
 def _role(board: Board) -> str:

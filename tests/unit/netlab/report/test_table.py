@@ -62,7 +62,7 @@ def test_it_says_what_the_figures_are_and_are_not(complete: RunStore) -> None:
         "Round trips in microseconds",
         "back-to-back",
         "percentiles are never averaged",
-        "containers of Linux namespaces on one machine",
+        "local boards, containers of Linux namespaces on one machine",
         "under TCG",
         "the guest kernel did not boot under KVM within 10 s",
         "Microseconds under TCG say nothing about hardware",
@@ -87,6 +87,30 @@ def test_a_board_over_ssh_under_kvm_is_not_called_emulated(make: Make) -> None:
     assert "TCG" not in made
     assert "namespaces" not in made
     assert "facts do not tell an emulated board from a real one" in made
+
+
+def test_boards_that_nothing_was_stored_of_are_not_called_anything(make: Make) -> None:
+    made = " ".join(report.render(make(inventory=None, accelerator=None)).split())
+    assert "what kind of boards these are was not stored" in made
+    assert "over the network" not in made
+
+
+def test_a_footnote_names_the_rows_and_runs_it_is_about(make: Make) -> None:
+    def change(result: dict[str, Any]) -> dict[str, Any]:
+        note = {"rule": "seldom", "text": f"a note of {result['order']}"}
+        seldom = (
+            [note] if (result["topology"], result["block"]) in (("tap", 1), ("ovs", 1), ("ovs", 2)) else []
+        )
+        return {**result, "flags": [*seldom, {"rule": "always", "text": f"trial {result['order']}"}]}
+
+    made = " ".join(report.render(make(change), "table", 100).split())
+    assert "[tap (1 of 2 runs), ovs; figures differ]" in made
+    assert "[every row; figures differ]" in made
+
+
+def test_a_long_command_does_not_break_the_width(make: Make) -> None:
+    made = report.render(make(lambda result: {**result, "command": ["x", "A," * 200]}), "table", 80)
+    assert max(len(line) for line in made.splitlines()) <= 80
 
 
 def test_what_went_wrong_stands_under_the_table(troubled: RunStore) -> None:
