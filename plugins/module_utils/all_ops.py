@@ -7,6 +7,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils import (
     domain_ops,
     link_ops,
     process_ops,
+    xdp_ops,
 )
 
-__all__ = ["domain_ops", "link_ops", "process_ops"]
+__all__ = ["domain_ops", "link_ops", "process_ops", "xdp_ops"]
