@@ -60,6 +60,10 @@ class Pace(NamedTuple):
         """Transactions a second that a netperf which can pace would make."""
         return self.burst * 1e6 / self.interval_us
 
+    def says(self) -> str:
+        what = "1 transaction" if self.burst == 1 else f"a burst of {self.burst} transactions"
+        return f"{what} every {self.interval_us / 1000:g} ms"
+
 
 @dataclass(frozen=True)
 class Asked:

@@ -26,6 +26,8 @@ _PROTOCOLS = {
     "udp_input_errors": ("Udp", "InErrors"),
     "udp_receive_buffer_errors": ("Udp", "RcvbufErrors"),
 }
+# Each is two lines in snmp and netstat, of names and of values.
+_TABLES = {"Ip", "Icmp", "IcmpMsg", "Tcp", "Udp", "UdpLite", "TcpExt", "IpExt", "MPTcpExt"}
 # Of the whole machine, summed over its CPUs.
 _SOFTNET = ("softnet_processed", "softnet_dropped", "softnet_squeezed")
 # Columns of /proc/net/dev: eight received, eight sent.
@@ -44,11 +46,11 @@ def read_counters(text: str, interfaces: Collection[str] = ()) -> dict[str, Any]
         if not colon:
             if re.fullmatch(r"[0-9a-f]{8}( [0-9a-f]{8}){8,}\s*", line):
                 softnet = [total + int(word, 16) for total, word in zip(softnet, line.split(), strict=False)]
-        elif len(words) == 16 and head.startswith(" ") and all(word.isdecimal() for word in words):
+        elif len(words) == 16 and head not in _TABLES and all(word.isdecimal() for word in words):
             links[head.strip()] = {name: int(words[column]) for name, column in _LINK.items()}
         elif head in names:  # the second line of a pair holds the values
             tables[head] = dict(zip(names.pop(head), words, strict=False))
-        elif head in {"Tcp", "TcpExt", "Udp"}:
+        elif head in _TABLES:
             names[head] = words
     counters: dict[str, Any] = {
         name: int(tables[table][column])

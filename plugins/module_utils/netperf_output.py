@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 MAXIMUM_OUTPUT = 1024 * 1024  # characters; a run prints less than three thousand
 SHOWN = 120  # characters of a line that are quoted
@@ -21,14 +21,23 @@ class MeasurementError(Exception):
 
 
 class Flag(TypedDict):
-    """A rule by its name, and in words what it means for these figures."""
+    """A rule by its name, and in words what it means for these figures.
+
+    ``severity`` is ``note``, something to know of true figures, or ``broken``, for figures that cannot all be
+    true. A note's text is the same for every trial that it speaks of, so that a table can say it once.
+    """
 
     rule: str
     text: str
+    severity: Literal["note", "broken"]
 
 
 def flag(rule: str, text: str) -> Flag:
-    return {"rule": rule, "text": text}
+    return {"rule": rule, "text": text, "severity": "note"}
+
+
+def broken(rule: str, text: str) -> Flag:
+    return {"rule": rule, "text": text, "severity": "broken"}
 
 
 class Bucket(TypedDict):

@@ -8,6 +8,7 @@ for something else, or one that breaks a rule, is passed on with a flag (netperf
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output impo
     Flag,
     MeasurementError,
     Output,
-    flag,
+    broken,
     quote,
     read_output,
 )
@@ -33,10 +34,14 @@ Metrics = dict[str, Any]
 
 
 class Result(NamedTuple):
-    """``*_us``: microseconds of a round trip; None where netperf's figure cannot be used, with a flag."""
+    """``*_us``: microseconds of a round trip; None where netperf's figure cannot be used, with a flag.
+
+    ``pacing`` is how the requests really followed one another, in words.
+    """
 
     metrics: Metrics
     flags: list[Flag]
+    pacing: str
 
 
 def parse(stdout: str, stderr: str, rc: int, asked: Asked) -> Result:
@@ -62,7 +67,7 @@ def parse(stdout: str, stderr: str, rc: int, asked: Asked) -> Result:
     if metrics["min_us"] > metrics["max_us"]:
         raise MeasurementError(f"min, {metrics['min_us']} us, is above max, {metrics['max_us']} us")
     flags = [*output.remarks, *_percentiles(values, metrics)]
-    metrics |= _retransmissions(values) if asked.test == "TCP_RR" else _losses(values, metrics, asked)
+    metrics |= _connection(values, metrics) if asked.test == "TCP_RR" else _losses(values, metrics, asked)
     metrics |= _histogram(output)
     can_pace = _can_pace(output, asked)
     flags += rules.moments(metrics)
@@ -72,7 +77,13 @@ def parse(stdout: str, stderr: str, rc: int, asked: Asked) -> Result:
     flags += rules.length(metrics, asked)
     flags += rules.bound(asked)
     flags += rules.samples(metrics, output.samples)
-    return Result(metrics, flags)
+    return Result(metrics, flags, _pacing(asked, can_pace))
+
+
+def _pacing(asked: Asked, can_pace: bool) -> str:
+    if asked.pace is None:
+        return "back to back, each request as soon as the answer before it is there"
+    return asked.pace.says() if can_pace else f"back to back, though {asked.pace.says()} was asked for"
 
 
 # --- one value ---------------------------------------------------------------------------------------------
@@ -191,7 +202,7 @@ def _percentiles(values: dict[str, str], metrics: Metrics) -> list[Flag]:
         else:
             below = short == "p50" and figure < low
             flags.append(
-                flag(
+                broken(
                     "min_above_p50" if below else "percentile_outside_range",
                     f"netperf printed {short} = {figure} us, which no sample from {low} to {high} us can be",
                 )
@@ -199,17 +210,25 @@ def _percentiles(values: dict[str, str], metrics: Metrics) -> list[Flag]:
     return flags + rules.percentiles(metrics)
 
 
-def _retransmissions(values: dict[str, str]) -> Metrics:
-    """Segments that each end of the connection sent again; None where a kernel does not tell (-1)."""
-    return {
-        f"{end.lower()}_retransmissions": None if values[name] == "-1" else _whole(name, values)
-        for end in ("LOCAL", "REMOTE")
-        for name in (f"{end}_TRANSPORT_RETRANS",)
-    }
+def _connection(values: dict[str, str], metrics: Metrics) -> Metrics:
+    """Segments that each end sent again, None where a kernel does not tell (-1); and what connect() hides.
+
+    The first sample, which contains connect(), is at most the maximum. So the mean of the others is at least
+    what is left when the maximum is taken out.
+    """
+    found: Metrics = {}
+    for end in ("LOCAL", "REMOTE"):
+        name = f"{end}_TRANSPORT_RETRANS"
+        found[f"{end.lower()}_retransmissions"] = None if values[name] == "-1" else _whole(name, values)
+    count = metrics["transactions"]
+    if count > 1:
+        others = (count * metrics["mean_us"] - metrics["max_us"]) / (count - 1)
+        found["mean_without_first_low_us"] = max(float(metrics["min_us"]), math.floor(others * 100) / 100)
+    return found
 
 
 def _losses(values: dict[str, str], metrics: Metrics, asked: Asked) -> Metrics:
-    """Requests without an answer.
+    """Requests, and those without an answer.
 
     The end of a run's time may find one request under way, which is no loss. It is one if the run waited for
     it as long as a request is waited for, and that shows as time that no latency covers.
@@ -221,7 +240,7 @@ def _losses(values: dict[str, str], metrics: Metrics, asked: Asked) -> Metrics:
     waited = metrics["elapsed_s"] - metrics["mean_us"] * transactions / 1e6
     if lost and asked.duration_s is not None and waited < 0.9 * lost * (asked.receive_timeout_s or 0):
         lost -= 1
-    return {"requests_sent": sent, "requests_lost": lost}
+    return {"sent": sent, "lost": lost}
 
 
 def _can_pace(output: Output, asked: Asked) -> bool:

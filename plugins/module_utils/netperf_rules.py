@@ -7,11 +7,10 @@ what to do about each are listed in docs/instruments/netperf.md.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf_command import Asked, Pace
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import Flag, flag
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import Flag, broken, flag
 
 # Linux TCP_RTO_MIN: what waited this long on a lab's cable most likely waited for a retransmission.
 RETRANSMISSION_TIMEOUT_US = 200_000
@@ -24,22 +23,17 @@ Metrics = dict[str, Any]
 
 def percentiles(metrics: Metrics) -> list[Flag]:
     flags = []
-    known = [name for name in ("p50", "p90", "p99") if f"{name}_bounds_us" in metrics]
-    spans = {name: metrics[f"{name}_bounds_us"] for name in known}
+    spans = [metrics[key] for key in ("p50_bounds_us", "p90_bounds_us", "p99_bounds_us") if key in metrics]
     # bins of 1 us are no coarser than the clock
-    if any(high - low > 2 for low, high in spans.values()):
-        said = ", ".join(f"{name} {low}–{high}" for name, (low, high) in spans.items())
-        flags.append(
-            flag(
-                "percentiles_binned",
-                "netperf takes percentiles from bins, 10 us wide from 100 us, 100 us wide from 1 ms, and so "
-                f"on; the samples lie within {said} us",
-            )
+    if any(high - low > 2 for low, high in spans):
+        said = (
+            "percentiles come from netperf's bins, 10 us wide from 100 us, 100 us wide from 1 ms, and so on"
         )
+        flags.append(flag("percentiles_binned", said))
     count = metrics["transactions"]
     few = [n for n, share in (("p50", 2), ("p90", 10), ("p99", 100)) if count < SAMPLES_BEYOND * share]
     if few:
-        said = f"{count} transactions leave fewer than {SAMPLES_BEYOND} samples beyond {', '.join(few)}"
+        said = f"too few transactions for {', '.join(few)}: fewer than {SAMPLES_BEYOND} lie beyond"
         flags.append(flag("percentile_undersampled", said))
     return flags
 
@@ -49,17 +43,17 @@ def moments(metrics: Metrics) -> list[Flag]:
     flags = []
     low, mean, high, stddev = (metrics[f"{name}_us"] for name in ("min", "mean", "max", "stddev"))
     if not low - ROUNDING <= mean <= high + ROUNDING:
-        flags.append(flag("mean_outside_range", f"the mean, {mean:g} us, is not within {low}–{high} us"))
+        flags.append(broken("mean_outside_range", f"the mean, {mean:g} us, is not within {low}–{high} us"))
     if stddev is None:
-        flags.append(flag("stddev_not_a_number", "netperf's one-pass formula cancelled; left out"))
+        flags.append(flag("stddev_not_a_number", "netperf's one-pass formula for stddev cancelled; left out"))
     elif stddev > (high - low) / 2 + ROUNDING:
         said = f"no samples from {low} to {high} us have a standard deviation of {stddev:g} us"
-        flags.append(flag("stddev_above_half_range", said))
+        flags.append(broken("stddev_above_half_range", said))
     # One request is under way at a time, so the latencies lie end to end within the run.
     count, elapsed = metrics["transactions"], metrics["elapsed_s"]
     if mean * count > elapsed * 1e6 * 1.01 + 1000:
         said = f"{count} latencies of {mean:g} us are more than the {elapsed:g} s that the run took"
-        flags.append(flag("latencies_exceed_elapsed", f"{said}: the clock was set, or the unit is not us"))
+        flags.append(broken("latencies_exceed_elapsed", f"{said}: the clock was set, or the unit is not us"))
     return flags
 
 
@@ -67,69 +61,59 @@ def gaps(metrics: Metrics, paced: bool) -> list[Flag]:
     """Unpaced, netperf sends again at once: time that no latency covers was spent waiting for nothing."""
     covered = metrics["mean_us"] * metrics["transactions"] / 1e6
     short = metrics["transactions"] < 100  # setting up and tearing down would weigh too much
-    if paced or short or metrics.get("requests_lost") or covered >= 0.5 * metrics["elapsed_s"]:
+    if paced or short or metrics.get("lost") or covered >= 0.5 * metrics["elapsed_s"]:
         return []
-    said = f"all latencies together are {covered:.3f} s of the {metrics['elapsed_s']:g} s that the run took"
-    return [flag("latencies_miss_elapsed", f"{said}: netperf was kept from running, or from an answer")]
+    said = "less than half of the run's time is in its latencies: netperf was kept from running or an answer"
+    return [flag("latencies_miss_elapsed", said)]
 
 
 def pacing(metrics: Metrics, pace: Pace | None, can_pace: bool) -> list[Flag]:
     rate = metrics["transaction_rate"]
     if pace is None:
         return []
-    said = f"{pace.burst} each {pace.interval_us / 1000:g} ms were asked for, {rate:.1f} a second were made"
     if not can_pace:
-        return [flag("unpaced_although_asked", f"{said}: this build cannot pace (no --enable-intervals)")]
+        said = f"{pace.says()} was asked for, but this build of netperf cannot pace (no --enable-intervals)"
+        return [flag("unpaced_although_asked", said)]
     if rate > pace.rate() * (1 + PACE_TOLERANCE):
-        return [flag("paced_faster_than_asked", f"{said}: without --enable-spin it counts in clock ticks")]
+        said = f"{pace.says()} was asked for; without --enable-spin this build counts in clock ticks"
+        return [flag("paced_faster_than_asked", said)]
     if rate < pace.rate() * (1 - PACE_TOLERANCE):
-        return [flag("paced_slower_than_asked", said)]
+        return [flag("paced_slower_than_asked", f"{pace.says()} was asked for; fewer were made")]
     return []
 
 
 def tcp(metrics: Metrics) -> list[Flag]:
     """Connecting and retransmitting, which TCP_RR counts as latency."""
-    count, mean, high = metrics["transactions"], metrics["mean_us"], metrics["max_us"]
-    said = f"one of {count} samples contains connect(); it counts in max, mean and stddev"
-    if count > 1:
-        # The first sample is at most the maximum, so this is the least that the others' mean can be.
-        least = max(float(metrics["min_us"]), (count * mean - high) / (count - 1))
-        said += f". The mean of the others is at least {math.floor(least * 100) / 100:.2f} us"
+    said = "the first sample of TCP_RR contains connect(); it counts in max, mean and stddev"
     flags = [flag("first_sample_contains_connect", said)]
-    local, remote = metrics["local_retransmissions"] or 0, metrics["remote_retransmissions"] or 0
-    if local or remote:
-        said = f"the measured connection retransmitted: {local} segments from here, {remote} from the peer"
+    if metrics["local_retransmissions"] or metrics["remote_retransmissions"]:
+        said = "segments of the measured connection were lost and sent again"
         flags.append(flag("tcp_retransmissions", said))
-    if high >= RETRANSMISSION_TIMEOUT_US:
+    if metrics["max_us"] >= RETRANSMISSION_TIMEOUT_US:
         said = (
-            f"max, {high} us, is not below TCP's least retransmission timeout of 200 ms: most likely a lost"
+            "max is not below 200 ms, TCP's least retransmission timeout: most likely a lost segment's wait, "
         )
-        flags.append(
-            flag("retransmission_timeout_suspected", f"{said} segment's wait; it counts in mean and stddev")
-        )
+        said += "not a latency; it counts in mean and stddev"
+        flags.append(flag("retransmission_timeout_suspected", said))
     return flags
 
 
 def udp(metrics: Metrics, timeout_s: int | None) -> list[Flag]:
     """Losses and stalls, which UDP_RR leaves out or counts as latency."""
     flags = []
-    sent, lost, high = metrics["requests_sent"], metrics["requests_lost"], metrics["max_us"]
-    if lost:
-        said = (
-            f"{lost} of {sent} requests had no answer within {timeout_s} s and count in no latency; an answer"
-        )
-        flags.append(flag("udp_timeouts", f"{said} later than that is taken for the next request's"))
-    if high >= RETRANSMISSION_TIMEOUT_US:
-        said = f"max, {high} us, is no latency of a path: a packet waited, as for a neighbour's address"
+    if metrics["lost"]:
+        said = f"requests without an answer within {timeout_s} s count in no latency; a later answer is taken"
+        flags.append(flag("udp_timeouts", f"{said} for the next request's"))
+    if metrics["max_us"] >= RETRANSMISSION_TIMEOUT_US:
+        said = "max, 200 ms or more, is no latency of a path: a packet waited, as for a neighbour's address"
         flags.append(flag("stall_suspected", said))
     return flags
 
 
 def length(metrics: Metrics, asked: Asked) -> list[Flag]:
-    elapsed = metrics["elapsed_s"]
-    if asked.duration_s is None or elapsed >= 0.95 * asked.duration_s:
+    if asked.duration_s is None or metrics["elapsed_s"] >= 0.95 * asked.duration_s:
         return []
-    return [flag("ended_early", f"the run took {elapsed:.2f} s of the {asked.duration_s} s asked for")]
+    return [flag("ended_early", f"the run was shorter than the {asked.duration_s} s asked for")]
 
 
 def bound(asked: Asked) -> list[Flag]:
@@ -146,5 +130,5 @@ def samples(metrics: Metrics, counted: int | None) -> list[Flag]:
     binned = sum(bucket["count"] for bucket in metrics["histogram"])
     if binned == counted == metrics["transactions"]:
         return []
-    said = f"of {metrics['transactions']} transactions {binned} are in the histogram: the others took longer"
-    return [flag("samples_dropped", f"{said} than 100 s, or the clock was set back")]
+    said = "the histogram has fewer samples than there were transactions: some took over 100 s, or the clock"
+    return [flag("samples_dropped", f"{said} was set back")]

@@ -65,6 +65,7 @@ def blank_trial(trial: Mapping[str, Any], board: str, guest: str | None) -> dict
         "started": now,
         "finished": now,
         "command": [],
+        "pacing": None,
         "metrics": {},
         "counters": {"before": {}, "after": {}},
         "flags": [],
@@ -104,6 +105,7 @@ def _measure(result: dict[str, Any], asked: Asked, place: Place, ends: Ends) -> 
     result["raw"] = (stdout + stderr)[:MAXIMUM_OUTPUT]
     parsed = parse(stdout, stderr, rc, asked)
     result["metrics"] = parsed.metrics
+    result["pacing"] = parsed.pacing
     result["flags"] = parsed.flags + _disturbed(place, asked)
 
 
@@ -139,8 +141,10 @@ def _why_it_hung(asked: Asked) -> str:
 def _disturbed(place: Place, asked: Asked) -> list[Flag]:
     if not place.looks or asked.duration_s is not None:
         return []
-    said = f"the guest's agent was asked {place.looks} times, while netperf ran, whether it had ended"
-    return [flag("agent_asked_meanwhile", f"{said}; limit by duration to leave the guest alone")]
+    said = (
+        "limited by count, a run's end is found by asking the guest's agent now and then; a limit by duration"
+    )
+    return [flag("agent_asked_meanwhile", f"{said} leaves the guest alone")]
 
 
 def probe(place: Place) -> dict[str, Any]:

@@ -63,7 +63,7 @@ RETURN = r"""
 trial:
   description:
     - The trial's own keys, and C(board), C(guest), C(status), C(reason), C(started), C(finished), C(command),
-      C(metrics), C(counters), C(flags), C(raw).
+      C(pacing), C(metrics), C(counters), C(flags), C(raw).
   type: dict
   returned: with O(trial)
 netperf:
