@@ -91,9 +91,7 @@ class Ledger:
         write_atomically(self.path, json.dumps(data, indent=1, sort_keys=True) + "\n")
 
     def intend(self, step: Step) -> None:
-        """Put the step's undo on disk. A step without one leaves nothing to restore and no entry."""
-        if step.undo is None:
-            return
+        """Put the step and its undo on disk."""
         with self._locked():
             data = self.read()
             number = data["entries"][-1]["id"] + 1 if data["entries"] else 1
@@ -102,7 +100,7 @@ class Ledger:
                 "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
                 "boot_id": boot_id(),
                 "step": step.as_dict(),
-                "undo": step.undo.as_dict(),
+                "undo": step.undo.as_dict() if step.undo else None,
             })
             if "state" in data["deployment"]:
                 # until the roles say again that it is whole
@@ -125,13 +123,14 @@ class Ledger:
         undone: list[str] = []
         failed: list[str] = []
         for entry in reversed(self.entries()):
-            undo = Step.from_dict(entry["undo"])
-            try:
-                undo.run()
-            except BoardError as error:
-                failed.append(str(error))
-                continue
-            undone.append(undo.says())
+            if entry["undo"]:
+                undo = Step.from_dict(entry["undo"])
+                try:
+                    undo.run()
+                except BoardError as error:
+                    failed.append(str(error))
+                    continue
+                undone.append(undo.says())
             with self._locked():
                 data = self.read()
                 data["entries"] = [other for other in data["entries"] if other["id"] != entry["id"]]

@@ -13,10 +13,11 @@ description:
 options:
   state:
     description:
-      - V(open) makes the board ready to be changed for O(topology). V(ready) notes that it carries the topology.
-      - V(absent) replays the ledger backwards. V(read) only tells.
+      - V(open) makes the board ready to be changed for O(topology). V(ready) notes that it carries the topology,
+        and what the board looks like with it.
+      - V(absent) replays the ledger backwards. V(compare) only tells, what has drifted since V(ready) too.
     type: str
-    choices: [open, ready, absent, read]
+    choices: [open, ready, absent, compare]
     required: true
   topology:
     description: The topology, with V(state=open).
@@ -53,6 +54,11 @@ deployment:
   description: What the board carries, empty where nothing is deployed; C(topology), C(state) and what the roles noted.
   type: dict
   returned: always
+drift:
+  description: What is not as it was when the deployment was whole, in words, with V(state=compare).
+  type: list
+  elements: str
+  returned: when asked for
 undone:
   description: What was undone, in words.
   type: list
@@ -63,19 +69,22 @@ undone:
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.netlab.testbed.plugins.module_utils import all_ops  # noqa: F401  registers the operations
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
+from ansible_collections.netlab.testbed.plugins.module_utils.observe import drift, observe
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
 
 
 def would_undo(ledger: Ledger) -> list[str]:
     """In words, last change first."""
-    return [Step.from_dict(entry["undo"]).says() for entry in reversed(ledger.entries())]
+    return [Step.from_dict(entry["undo"]).says() for entry in reversed(ledger.entries()) if entry["undo"]]
 
 
 def undo(module: AnsibleModule, scopes: list[str]) -> list[str]:
     """Replay the scopes (topology before board); what was undone. Ends the module when something stays."""
+    # registers every operation; imported here because it takes what only a board with guests has
+    from ansible_collections.netlab.testbed.plugins.module_utils import all_ops  # noqa: F401, PLC0415
+
     undone: list[str] = []
     stuck: list[str] = []
     for scope in sorted(scopes, reverse=True):
@@ -108,7 +117,7 @@ def finish(module: AnsibleModule, changed: bool, undone: list[str]) -> NoReturn:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["open", "ready", "absent", "read"], "required": True},
+            "state": {"type": "str", "choices": ["open", "ready", "absent", "compare"], "required": True},
             "topology": {"type": "str"},
             "facts": {"type": "dict", "default": {}},
             "scopes": {
@@ -137,7 +146,12 @@ def main() -> None:
                 if not module.check_mode:
                     ledger.note(topology=wanted, state="building")
         elif state == "ready" and not module.check_mode:
-            changed = ledger.note(state="ready", **module.params["facts"])
+            changed = ledger.note(state="ready", observed=observe(), **module.params["facts"])
+        elif state == "compare":
+            # nothing deployed: nothing to read, and perhaps nothing to read it with
+            recorded = ledger.deployment().get("observed")
+            changes = drift(recorded, observe()) if recorded is not None else []
+            module.exit_json(changed=False, undone=[], deployment=ledger.deployment(), drift=changes)
         finish(module, changed, undone)
     except BoardError as error:
         fail(module, error)

@@ -90,10 +90,11 @@ def test_replaying_twice_is_as_good_as_once(world: World, tmp_path: Path) -> Non
     assert world == []
 
 
-def test_a_step_without_undo_leaves_no_entry(world: World, tmp_path: Path) -> None:
+def test_a_step_without_undo_is_recorded_and_has_nothing_to_replay(world: World, tmp_path: Path) -> None:
     ledger = Ledger("topology", tmp_path)
-    run_steps([Step("word.add", {"word": "a"})], ledger)
-    assert world == ["a"]
+    run_steps([adding("a"), Step("word.add", {"word": "b"})], ledger)
+    assert [entry["step"]["args"]["word"] for entry in ledger.entries()] == ["a", "b"]
+    assert ledger.rollback() == (["drop a"], [])
     assert not ledger.path.exists()
 
 

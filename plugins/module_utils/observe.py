@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a board looks like where a deployment touched it: recorded when it is whole, compared with later.
+
+The comparison answers two questions: whether a deploy has anything to do, and what has drifted. It reads the
+board itself, each family of objects with the reader that its planner uses, so it sees what anybody else changed
+as well as what failed. What changes by itself (counters, carriers, indices) is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
+from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
+
+Entry = dict[str, Any]
+LINK_KEYS = ("kind", "alias", "mac", "mtu", "master", "up", "promiscuous", "addresses")
+
+
+def _links(entries: list[Entry]) -> dict[str, Any]:
+    """Links of ours, and those that a step names."""
+    from ansible_collections.netlab.testbed.plugins.module_utils import link_ops  # noqa: PLC0415  slow to import
+
+    named = {entry["step"]["args"].get("name") for entry in entries}
+    switched: dict[str, set[str]] = {}
+    for entry in entries:
+        if entry["step"]["op"] == "link.features":
+            switched.setdefault(entry["step"]["args"]["name"], set()).update(entry["step"]["args"]["features"])
+    seen = {}
+    for name, link in link_ops.read(switched).items():
+        if link["alias"] == MARK or name in named:
+            features = {key: link["features"].get(key) for key in sorted(switched.get(name, ()))}
+            addresses = sorted(link["addresses"])
+            seen[name] = {**{key: link[key] for key in LINK_KEYS}, "addresses": addresses, "features": features}
+    return seen
+
+
+def _daemons(entries: list[Entry]) -> dict[str, Any]:
+    """Programs that we started, and whether each listens."""
+    from ansible_collections.netlab.testbed.plugins.module_utils import process_ops  # noqa: PLC0415
+
+    seen = {}
+    for entry in entries:
+        if entry["step"]["op"] == "process.start":
+            args = entry["step"]["args"]
+            running = process_ops.command_lines(process_ops.marked(args["name"]))
+            listens = process_ops.answers(args["ready"])
+            seen[args["name"]] = {"runs": args["argv"][1:] in [line[1:] for line in running], "listens": listens}
+    return seen
+
+
+def _guests(_entries: list[Entry]) -> dict[str, Any]:
+    """Guests of ours, with the addresses that their agents tell."""
+    from ansible_collections.netlab.testbed.plugins.module_utils import domain_ops  # noqa: PLC0415
+
+    return {name: domain for name, domain in domain_ops.read().items() if domain["ours"]}
+
+
+def _xdp(entries: list[Entry]) -> dict[str, Any]:
+    """Objects that are loaded, their settings and ports."""
+    from ansible_collections.netlab.testbed.plugins.module_utils import xdp_links, xdp_state  # noqa: PLC0415
+
+    ports = sorted({entry["step"]["args"]["name"] for entry in entries if entry["step"]["op"] == "xdp.attach"})
+    links = xdp_links.read_links()
+    return {
+        name: repr(xdp_state.read_current(name, links, ports))
+        for name in xdp_state.loaded_objects()
+        if xdp_state.is_complete(name)
+    }
+
+
+def _ovs(_entries: list[Entry]) -> dict[str, Any]:
+    """Bridges of our Open vSwitch."""
+    from ansible_collections.netlab.testbed.plugins.module_utils import ovs_state  # noqa: PLC0415
+
+    return ovs_state.read()
+
+
+# The family is the first word of an operation's name.
+OBSERVERS: dict[str, Callable[[list[Entry]], dict[str, Any]]] = {
+    "link": _links, "process": _daemons, "domain": _guests, "xdp": _xdp, "ovs": _ovs,
+}  # fmt: skip
+
+
+def observe() -> dict[str, Any]:
+    """Each family that the ledgers name, as it is now; JSON, and equal if and only if nothing changed."""
+    entries = [entry for scope in ("board", "topology") for entry in Ledger(scope).entries()]
+    families = {entry["step"]["op"].partition(".")[0] for entry in entries}
+    seen = {
+        family: reader([entry for entry in entries if entry["step"]["op"].startswith(f"{family}.")])
+        for family, reader in OBSERVERS.items()
+        if family in families
+    }
+    return json.loads(json.dumps(seen))  # as it comes back from the ledger
+
+
+def drift(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What differs, in words, sorted. Pure."""
+    return sorted(_differences("", recorded, now))
+
+
+def _differences(place: str, then: Any, now: Any) -> Iterable[str]:
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in {*then, *now}:
+            where = f"{place} {key}".strip()
+            if key not in now:
+                yield f"{where} is gone"
+            elif key not in then:
+                yield f"{where} is new"
+            else:
+                yield from _differences(where, then[key], now[key])
+    elif then != now:
+        yield f"{place} was {then} and is {now}"
