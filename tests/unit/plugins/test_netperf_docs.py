@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""netperf's page and role name every parameter, metric and rule that there is, and no other parameter."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf_command import (
+    CONTROL_PORT,
+    DEFAULTS,
+    KEYS,
+    PRESETS,
+    TESTS,
+    netperf_command,
+    read_parameters,
+)
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import MeasurementError
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf_parser import parse
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = (ROOT / "docs/instruments/netperf.md").read_text(encoding="utf-8")
+OPTIONS = yaml.safe_load(
+    (ROOT / "roles/instrument_netperf/meta/argument_specs.yml").read_text(encoding="utf-8")
+)["argument_specs"]["measure"]["options"]["instrument_netperf_parameters"]["options"]
+
+
+def rules() -> set[str]:
+    """Every rule that the sources can raise, by the forms in which they name one."""
+    forms = (
+        r'\b(?:flag|broken)\(\s*"(\w+)"',
+        r're\.compile\(r".*"\),\s*"(\w+)"',
+        r'"(\w+)" if below else',
+        r'if below else "(\w+)"',
+    )
+    sources = [
+        path.read_text(encoding="utf-8") for path in (ROOT / "plugins/module_utils").glob("netperf_*.py")
+    ]
+    return {rule for text in sources for form in forms for rule in re.findall(form, text)}
+
+
+def metrics() -> set[str]:
+    found: set[str] = set()
+    for path in (ROOT / "tests/fixtures/netperf").glob("*.json"):
+        run = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            asked = read_parameters(run["parameters"] or {"duration_s": 1})
+            found |= set(parse(run["stdout"], run["stderr"], run["rc"], asked).metrics)
+        except MeasurementError:
+            continue
+    return found
+
+
+def test_the_page_names_every_rule() -> None:
+    known = rules()
+    assert {
+        "first_sample_contains_connect",
+        "min_above_p50",
+        "netperf_warning",
+        "unrecognised_output",
+    } <= known
+    assert sorted(rule for rule in known if f"`{rule}`" not in PAGE) == []
+
+
+def test_the_page_names_every_metric() -> None:
+    known = metrics()
+    assert {"p50_us", "histogram", "lost", "mean_without_first_low_us"} <= known
+    # of the percentiles' bounds one stands for three
+    wanted = {name for name in known if name not in ("p90_bounds_us", "p99_bounds_us")}
+    assert sorted(name for name in wanted if f"`{name}`" not in PAGE) == []
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_page_has_every_parameter(key: str) -> None:
+    assert f"`{key}`" in PAGE
+
+
+def test_the_role_has_the_parameters_that_there_are() -> None:
+    assert set(OPTIONS) == set(KEYS)
+    assert set(OPTIONS["preset"]["choices"]) == set(PRESETS)
+    assert set(OPTIONS["test"]["choices"]) == set(TESTS)
+    assert OPTIONS["test"]["default"] == DEFAULTS["test"]
+
+
+def test_the_role_and_the_module_know_the_same_port() -> None:
+    defaults = yaml.safe_load(
+        (ROOT / "roles/instrument_netperf/defaults/main.yml").read_text(encoding="utf-8")
+    )
+    assert defaults["instrument_netperf_control_port"] == CONTROL_PORT
+
+
+def test_the_page_shows_the_command_of_the_preset() -> None:
+    argv = netperf_command(read_parameters({"preset": "stratos-2022"}), "192.0.2.2")
+    shown = " ".join(["PEER" if word == "192.0.2.2" else word for word in argv[:-1]])
+    assert f"    {shown} MIN_LATENCY,MEAN_LATENCY,…\n" in PAGE
