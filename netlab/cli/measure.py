@@ -52,6 +52,7 @@ class Measurement:
             if isinstance(error, NetlabError):
                 error.hint = f"netlab bench --resume {self.store.name}"
             raise
+        self._facts_after()
         self.store.finish("complete")
 
     def verdict(self) -> NetlabError | None:
@@ -81,7 +82,7 @@ class Measurement:
             return
         variables = {"testbed_topology": topology, "testbed_trials": list(specs)}
         performed = self.work.change("bench", variables, listeners=(self.recorder,))
-        self._keep_facts(performed.outcome)
+        self._facts_before(performed.outcome)
         done = {trial["order"] for trial in performed.outcome.trials}
         lost = [spec for spec in specs if spec["order"] not in done]
         match performed.error:
@@ -109,9 +110,22 @@ class Measurement:
             self.store.append(trial)
             self.work.progress.skip_trial(trial)
 
-    def _keep_facts(self, outcome: Outcome) -> None:
-        if not outcome.facts:
-            return
-        if self.store.manifest.facts.before is None:
+    def _facts_before(self, outcome: Outcome) -> None:
+        """What the boards are, and what runs their guests, once both are known."""
+        stored = self.store.manifest
+        if outcome.facts and stored.facts.before is None:
             self.store.set_facts("before", outcome.facts)
-        self.store.set_facts("after", outcome.facts)
+        chosen = {
+            board: {"accelerator": report["accelerator"], "reason": report.get("accelerator_reason") or ""}
+            for board, report in outcome.reports.items()
+            if report.get("accelerator") and board not in stored.accelerator
+        }
+        if chosen:
+            known = {board: choice.model_dump() for board, choice in stored.accelerator.items()}
+            self.store.set_accelerator({**known, **chosen})
+
+    def _facts_after(self) -> None:
+        """Asks the boards once more: what drifted while they were measured is part of the figures."""
+        performed = self.work.read("status")
+        if performed.error is None and performed.outcome.facts:
+            self.store.set_facts("after", performed.outcome.facts)

@@ -101,7 +101,7 @@ class Lines(Progress):
     def event(self, event: Event) -> None:
         super().event(event)
         match event:
-            case TaskStarted():
+            case TaskStarted() if not event.inert:
                 now = time.monotonic()
                 self.running[event.board] = (event.task, now, now + PATIENCE[0])
             case TaskDone() if not event.item:
@@ -149,16 +149,17 @@ class Live(Progress):
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bars
+        from rich.table import Column
 
         self.console = Console(file=cast("TextIO", self.stream), highlight=False)
         self.bars = Bars(
-            SpinnerColumn(finished_text=" "),
-            TextColumn("{task.fields[verb]:<9}", style="bold", markup=False),
-            TextColumn("{task.description}", markup=False),
-            TimeElapsedColumn(),
+            SpinnerColumn(),
+            TextColumn("{task.fields[verb]}", style="bold", markup=False, table_column=Column(no_wrap=True)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
+            # The only one to be cut off where the terminal is narrow.
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
             console=self.console,
-            transient=True,
-            refresh_per_second=8,
+            expand=True,
         )
         self.measured = Bars(
             TextColumn("{task.description}", markup=False),
@@ -206,7 +207,7 @@ class Live(Progress):
         match event:
             case PlayStarted():
                 self.play = event.name
-            case TaskStarted():
+            case TaskStarted() if not event.inert:
                 self.boards[event.board] = event.task
             case TaskDone() if not event.item:
                 self.boards.pop(event.board, None)
@@ -217,8 +218,14 @@ class Live(Progress):
         if self.trials is not None and self.bar is not None:
             self.measured.update(self.bar, completed=self.trials.done)
         if self.line is not None:
-            now = "  ".join(f"{board}: {task}" for board, task in self.boards.items())
-            self.bars.update(self.line, description="  ".join(filter(None, (self.play, now))))
+            self.bars.update(self.line, description=self._now())
+
+    def _now(self) -> str:
+        """`Datapath  board1, board2: Guests run`: the play, and each task with the boards that are at it."""
+        at: dict[str, list[str]] = {}
+        for board, task in self.boards.items():
+            at.setdefault(task, []).append(board)
+        return "  ".join([self.play, *(f"{', '.join(boards)}: {task}" for task, boards in at.items())])
 
 
 def choose(*, verbose: bool) -> Progress:

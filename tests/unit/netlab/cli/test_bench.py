@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -19,6 +17,10 @@ BENCH = """
     requirements: [{that: "{{ testbed_topology != cannot }}", message: no such device}]
 - name: Build
   ansible.builtin.command: "true"
+- name: What the board is
+  measured: {board: {kernel: "6.1", governor: performance}}
+- name: What there is now
+  netlab.testbed.report: {data: {accelerator: tcg, accelerator_reason: no kvm}}
 - name: Proof
   ansible.builtin.fail: {msg: TCP does not pass}
   when: testbed_topology == broken
@@ -43,6 +45,8 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         asked = self._task.args
+        if "board" in asked:
+            return dict(result, board=asked["board"])
         time.sleep(float(asked["pause"]))
         ok = asked["status"] == "ok"
         metrics = {"min_us": 1.0, "mean_us": 2.0, "p50_us": 2.0, "max_us": 3.0, "transactions": 100}
@@ -63,13 +67,14 @@ def plan(lab):
         name: both
         topologies: [plain, fancy]
         instruments: [ruler]
-        blocks: 2
+        blocks: 1
         """,
     )
     head = "- name: The play\n  hosts: duts\n  gather_facts: false\n  tasks:\n"
     lab.playbook("bench", head + "".join(f"    {line}\n" for line in BENCH.strip("\n").splitlines()))
     lab.playbook("measure", MEASURE.lstrip("\n"))
-    lab.tasks("destroy", "- {name: Gone, ansible.builtin.command: 'true'}")
+    lab.tasks("destroy", "- {name: Gone, ansible.builtin.command: 'touch {{ inventory_dir }}/gone'}")
+    lab.tasks("status", "- {name: Look, measured: {board: {kernel: '6.1', governor: none}}}")
     lab.file("ansible_collections/netlab/testbed/playbooks/action_plugins/measured.py", MEASURED)
 
     def world(**told: object) -> None:
@@ -85,19 +90,19 @@ def lines(lab) -> list[dict]:
 
 
 def test_dry_run_lists_the_trials_in_order(netlab, lab, plan) -> None:
-    ended = netlab("bench", "plan.yml", "--dry-run", "--json", "--seed", "3")
+    ended = netlab("bench", "plan.yml", "--dry-run", "--json", "--seed", "3", "--blocks", "2")
     trials = json.loads(ended.out)["trials"]
     assert [trial["order"] for trial in trials] == [1, 2, 3, 4]
     assert {(trial["block"], trial["topology"]) for trial in trials} == {
         (block, topology) for block in (1, 2) for topology in ("plain", "fancy")
     }
-    shown = netlab("bench", "plan.yml", "--dry-run", "--seed", "3")
+    shown = netlab("bench", "plan.yml", "--dry-run", "--seed", "3", "--blocks", "2")
     assert [line.split()[2] for line in shown.out.splitlines()[2:]] == [trial["topology"] for trial in trials]
     assert not (lab.folder / "results").exists()
 
 
 def test_every_trial_is_measured_and_stored(netlab, lab, plan) -> None:
-    ended = netlab("bench", "plan.yml", "-i", lab.inventory)
+    ended = netlab("bench", "plan.yml", "-i", lab.inventory, "--blocks", "2")
     assert ended.status == 0, ended.err
     assert [(line["order"], line["status"], line["board"]) for line in lines(lab)] == [
         (order, "ok", "board1") for order in (1, 2, 3, 4)
@@ -113,6 +118,9 @@ def test_every_trial_is_measured_and_stored(netlab, lab, plan) -> None:
     assert manifest["state"] == "complete"
     assert "ansible-core" in manifest["versions"]
     assert set(manifest["inventory"]) == {"board1", "board2"}
+    assert manifest["facts"]["before"]["board1"]["governor"] == "performance"
+    assert manifest["facts"]["after"]["board1"]["governor"] == "none"
+    assert manifest["accelerator"] == {"board1": {"accelerator": "tcg", "reason": "no kvm"}}
 
 
 def test_a_topology_that_fails_does_not_stop_the_others(netlab, lab, plan) -> None:
@@ -124,12 +132,12 @@ def test_a_topology_that_fails_does_not_stop_the_others(netlab, lab, plan) -> No
     failed = next(line for line in lines(lab) if line["topology"] == "fancy")
     assert "TCP does not pass" in failed["reason"]
     assert "rolled back" in ended.err
-    assert "2 of 4 trials failed" in ended.err
+    assert "1 of 2 trials failed" in ended.err
 
 
 def test_a_topology_that_cannot_be_done_is_skipped_with_its_reason(netlab, lab, plan) -> None:
     plan(cannot="fancy")
-    ended = netlab("bench", "plan.yml", "-i", lab.inventory)
+    ended = netlab("bench", "plan.yml", "-i", lab.inventory, "--blocks", "2")
     assert ended.status == 3
     skipped = [line for line in lines(lab) if line["topology"] == "fancy"]
     assert [line["status"] for line in skipped] == ["skipped", "skipped"]
@@ -141,8 +149,8 @@ def test_a_trial_that_fails_is_one_line_not_a_failed_play(netlab, lab, plan) -> 
     plan(bad=2)
     ended = netlab("bench", "plan.yml", "-i", lab.inventory)
     assert ended.status == 1
-    assert [line["status"] for line in lines(lab)] == ["ok", "failed", "ok", "ok"]
-    assert "1 of 4 trials failed; the first reason:\nno answer" in ended.err
+    assert [line["status"] for line in lines(lab)] == ["ok", "failed"]
+    assert "1 of 2 trials failed; the first reason:\nno answer" in ended.err
 
 
 def test_what_does_not_exist_is_refused_before_a_run_is_made(netlab, lab, plan) -> None:
@@ -160,21 +168,10 @@ def test_resume_takes_nothing_that_the_run_has_itself(netlab, lab, plan) -> None
 
 def test_an_interrupted_run_is_resumed_without_losing_or_repeating_a_trial(netlab, lab, plan) -> None:
     plan(pause=0.5)
-    bench = subprocess.Popen(
-        [sys.executable, "-m", "netlab", "bench", "plan.yml", "-i", lab.inventory, "--blocks", "3"],
-        cwd=lab.folder,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    deadline = time.monotonic() + 60
-    results = lab.folder / "results"
-    while not (any(results.glob("*/trials.jsonl")) and len(lines(lab)) >= 2) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    bench.send_signal(signal.SIGINT)
-    _, said = bench.communicate(timeout=60)
-    assert bench.returncode == 130, said
-    (run,) = results.iterdir()
+    ended = stopped(lab, "bench", "plan.yml", "-i", lab.inventory, "--blocks", "3", after="  2/6  ")
+    assert ended.returncode == 130, ended.stderr
+    (run,) = (lab.folder / "results").iterdir()
+    said = ended.stderr
     assert f"try: netlab bench --resume {run.name}" in said
     assert json.loads((run / "manifest.json").read_text())["state"] == "interrupted"
     before = len(lines(lab))
@@ -183,3 +180,60 @@ def test_an_interrupted_run_is_resumed_without_losing_or_repeating_a_trial(netla
     ended = netlab("bench", "--resume", "latest", "-i", lab.inventory)
     assert ended.status == 0, ended.err
     assert [line["order"] for line in lines(lab)] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.fixture
+def demo(lab, plan):
+    """The default plan's topologies and instruments, and the inventory where the demo looks for it."""
+    from netlab.plan import load
+
+    for topology in load("demo").topologies:
+        lab.role(f"datapath_{topology}", "One of the demo's")
+    for instrument in load("demo").instruments:
+        lab.role(f"instrument_{instrument.name}", "The demo's")
+
+    def world(**told: object) -> None:
+        plan(**told)
+        lab.file("inventory/local/hosts.yml", (lab.folder / "hosts.yml").read_text())
+
+    world()
+    return world
+
+
+def test_demo_measures_reports_and_removes(netlab, lab, demo, monkeypatch) -> None:
+    monkeypatch.setattr("netlab.cli.demo.PLAN", "plan.yml")  # of its six topologies two are enough here
+    ended = netlab("demo", "--blocks", "1")
+    assert ended.status == 0, ended.err
+    (run,) = (lab.folder / "results").iterdir()
+    assert (run / "report.html").is_file()
+    assert "report.html" in ended.out
+    assert (lab.folder / "inventory/local/gone").exists()
+
+
+def test_demo_removes_everything_when_it_is_interrupted(lab, demo) -> None:
+    demo(pause=30)
+    ended = stopped(lab, "demo", "--blocks", "1", after="Build")
+    assert ended.returncode == 130, ended.stderr
+    assert (lab.folder / "inventory/local/gone").exists()
+    assert "try: netlab bench --resume " in ended.stderr
+
+
+def stopped(lab, *words: str, after: str) -> subprocess.CompletedProcess[str]:
+    """A call of netlab that gets one SIGTERM once `after` has been printed."""
+    program = subprocess.Popen(
+        [sys.executable, "-m", "netlab", *words],
+        cwd=lab.folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert program.stderr is not None
+    said = ""
+    for line in program.stderr:
+        said += line
+        if after in line:
+            program.terminate()
+            break
+    _, rest = program.communicate(timeout=60)
+    return subprocess.CompletedProcess(words, program.returncode, "", said + rest)

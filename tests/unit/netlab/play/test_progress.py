@@ -115,6 +115,35 @@ def test_the_live_display_names_play_board_and_task(monkeypatch) -> None:
         assert words in shown
 
 
+def test_a_narrow_terminal_cuts_the_task_not_the_clock(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    live = Live(stream)
+    live.begin("rollback")
+    live.event(PlayStarted(name="As it was before the first change"))
+    for board in ("board1", "board2"):
+        live.event(TaskStarted(board=board, task="The ledger is replayed backwards, to the very first entry"))
+    live.live.refresh()
+    shown = stream.getvalue()
+    live.end()
+    assert "rollback 0:00:00 As it was before the first change" in shown
+
+
+def test_boards_at_the_same_task_are_named_together() -> None:
+    live = Live(Terminal())
+    live.begin("deploy")
+    live.event(PlayStarted(name="Datapath"))
+    for board in ("board1", "board2"):
+        live.event(TaskStarted(board=board, task="Guests run"))
+    live.event(TaskStarted(board="board2", task="Roles", inert=True))
+    assert live._now() == "Datapath  board1, board2: Guests run"
+    live.event(done("Guests run"))
+    assert live._now() == "Datapath  board2: Guests run"
+    live.end()
+
+
 def test_no_color_means_none(monkeypatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
