@@ -342,6 +342,15 @@ def test_a_figure_that_breaks_a_rule_is_flagged(name: str, values: dict[str, str
     consistent(result)
 
 
+@pytest.mark.parametrize(("stddev", "flagged"), [("50.00", False), ("50.01", False), ("50.03", True)])
+def test_no_samples_deviate_by_more_than_half_their_range(stddev: str, flagged: bool) -> None:
+    """Half of them at 100 us and half at 200 do so by exactly half; the figure is rounded to the hundredth."""
+    figures = {"MIN_LATENCY": "100", "MAX_LATENCY": "200", "MEAN_LATENCY": "150.00"}
+    figures |= {f"P{share}_LATENCY": "200" for share in (50, 90, 99)}
+    stdout, asked = doctored("tcp-two", **figures, STDDEV_LATENCY=stddev)
+    assert ("stddev_above_half_range" in rules(parse(stdout, "", 0, asked))) is flagged
+
+
 def test_what_connect_hides_is_bounded() -> None:
     stdout, asked = doctored("tcp-two", MIN_LATENCY="52", MAX_LATENCY="93", MEAN_LATENCY="72.50")
     assert parse(stdout, "", 0, asked).metrics["mean_without_first_low_us"] == 52
