@@ -344,7 +344,7 @@ def test_a_figure_that_breaks_a_rule_is_flagged(name: str, values: dict[str, str
 
 @pytest.mark.parametrize(("stddev", "flagged"), [("50.00", False), ("50.01", False), ("50.03", True)])
 def test_no_samples_deviate_by_more_than_half_their_range(stddev: str, flagged: bool) -> None:
-    """Half of them at 100 us and half at 200 do so by exactly half; the figure is rounded to the hundredth."""
+    """Half of them at 100 us and half at 200 do so by exactly half; figures are rounded to the hundredth."""
     figures = {"MIN_LATENCY": "100", "MAX_LATENCY": "200", "MEAN_LATENCY": "150.00"}
     figures |= {f"P{share}_LATENCY": "200" for share in (50, 90, 99)}
     stdout, asked = doctored("tcp-two", **figures, STDDEV_LATENCY=stddev)
