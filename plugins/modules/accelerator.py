@@ -12,7 +12,9 @@ description:
     O(limit); that C(/dev/kvm) is there proves nothing.
   - A verdict is kept in C(/var/cache/netlab-testbed/accelerator.json) until the board boots again, or has
     another QEMU, image or processor.
-  - Where the kernel offers KVM and nobody made C(/dev/kvm), the node is made, and kept only if KVM works.
+  - Where the kernel offers KVM and nobody made C(/dev/kvm), KVM is tried in a mount namespace that has it,
+    and the node is made only if KVM works. Beside a node that does not work libvirt forgets what it knows of
+    QEMU at every start, which costs it 40 s and more.
 options:
   mode:
     description:
@@ -40,8 +42,8 @@ options:
     description: Seconds until the guest kernel must have reached its init.
     type: float
     default: 10
-  keep_node:
-    description: Whether a node that was made stays where KVM works. V(false) only asks, and leaves no change.
+  make_node:
+    description: Whether C(/dev/kvm) is made where KVM works. V(false) only asks, and changes nothing.
     type: bool
     default: true
   ledger:
@@ -102,6 +104,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netlab.testbed.plugins.module_utils import accelerator_ops
 from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import (
+    KVM_NODE,
+    KVM_NUMBERS,
     Verdict,
     board_arch,
     kvm_offered,
@@ -112,6 +116,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils.accelerator_probe i
     boot,
     probe_command,
     qemu_program,
+    with_kvm_node,
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import LEDGER_OPTION, fail
@@ -143,8 +148,8 @@ class Chooser:
         if verdict is None:
             with self.cache.locked():
                 verdict = self._cached(key) or self._probed(key)
-        if verdict.accelerator == "kvm" and self.asked["keep_node"]:
-            # Another board of this machine may have probed: this one has its own /dev.
+        if verdict.accelerator == "kvm" and self.asked["make_node"]:
+            # It may be another board of this machine that has probed: this one has a /dev of its own.
             self._do(accelerator_ops.node_steps())
         return verdict
 
@@ -170,31 +175,17 @@ class Chooser:
             Path(self.asked["initramfs"]),
             self.asked["kernel_command_line"],
         )
+        if not KVM_NODE.exists():
+            command = with_kvm_node(command, KVM_NUMBERS.read_text(encoding="ascii"))
         probed_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._do(accelerator_ops.node_steps())
-        reached = False
-        try:
-            result = boot(command, self.asked["limit"])
-            reached = result.reached
-        finally:
-            if not (reached and self.asked["keep_node"]):
-                self._take_node_back()
+        result = boot(command, self.asked["limit"])
         seconds = round(result.seconds, 2)
-        if reached:
+        if result.reached:
             verdict = Verdict("kvm", f"a guest kernel booted under KVM in {seconds} s", probed_at, seconds)
         else:
             verdict = Verdict("tcg", f"KVM is offered, but {result.failure}", probed_at, seconds)
         self.cache.put(key, verdict)
         return verdict
-
-    def _take_node_back(self) -> None:
-        """Remove the node if it was ever made by us. Where one is and does not work, libvirt forgets what it
-        knows of QEMU at every start, which costs it 40 s and more."""
-        entries = Ledger(self.asked["ledger"]).entries()
-        if any(entry["step"]["op"] == "accelerator.make_node" for entry in entries):
-            accelerator_ops.remove_node()
-            # As it was: nothing was changed on the board.
-            self.steps = []
 
 
 def main() -> None:
@@ -206,7 +197,7 @@ def main() -> None:
             "initramfs": {"type": "path"},
             "kernel_command_line": {"type": "str", "default": ""},
             "limit": {"type": "float", "default": 10},
-            "keep_node": {"type": "bool", "default": True},
+            "make_node": {"type": "bool", "default": True},
             "ledger": {**LEDGER_OPTION["ledger"], "default": "board"},
         },
         required_together=[("kernel", "initramfs")],

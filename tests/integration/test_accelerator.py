@@ -107,16 +107,16 @@ def test_this_machine_says_what_its_guests_run_under() -> None:
     node = Path("/dev/kvm")
     before, there = qemu_processes(), node.exists()
     asked = {"arch": ARCH, **{key: built[key] for key in ("kernel", "initramfs", "kernel_command_line")}}
-    first = run_module("accelerator", {**asked, "keep_node": False})
+    first = run_module("accelerator", {**asked, "make_node": False})
     assert first["accelerator"] in ("kvm", "tcg")
     assert first["reason"]
     assert node.exists() == there
-    again = run_module("accelerator", {**asked, "keep_node": False})
+    again = run_module("accelerator", {**asked, "make_node": False})
     kept = ("accelerator", "reason", "probed_at", "probe_seconds")
     assert [again[key] for key in kept] == [first[key] for key in kept]
     assert again["cached"] == (first["probed_at"] is not None)
     if first["accelerator"] == "tcg":
-        forced = run_module("accelerator", {**asked, "mode": "kvm", "keep_node": False})
+        forced = run_module("accelerator", {**asked, "mode": "kvm", "make_node": False})
         assert forced["msg"].startswith("guest_accelerator is kvm, but it cannot be used: ")
         assert first["reason"] in forced["msg"] or first["probed_at"]
     assert not {pid for pid in qemu_processes() - before if command_line(pid)}
@@ -127,3 +127,21 @@ def test_guests_of_another_architecture_run_under_tcg() -> None:
     result = run_module("accelerator", {"arch": other})
     assert (result["accelerator"], result["probed_at"]) == ("tcg", None)
     assert f"guests are {other} and this board is {ARCH}" in result["reason"]
+
+
+def test_kvm_is_tried_with_a_node_that_the_board_never_sees() -> None:
+    """With the numbers of /dev/null for KVM's, and a shell for QEMU."""
+    script = f"""
+import json, sys
+from dataclasses import asdict
+sys.path.insert(0, {str(ROOT / ".collections")!r})
+from ansible_collections.netlab.testbed.plugins.module_utils import accelerator_probe as probe
+mark = probe.READY_MARK.decode()
+shell = ["sh", "-c", "test -c /dev/kvm && echo seen >/dev/kvm && ls /dev && echo " + mark]
+print(json.dumps(asdict(probe.boot(probe.with_kvm_node(shell, "1:3"), 20))))
+"""
+    before = Path("/proc/self/mounts").read_text(), sorted(path.name for path in Path("/dev").iterdir())
+    done = subprocess.run([PYTHON, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["reached"], done.stdout
+    after = Path("/proc/self/mounts").read_text(), sorted(path.name for path in Path("/dev").iterdir())
+    assert after == before

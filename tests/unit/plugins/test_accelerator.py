@@ -29,7 +29,6 @@ from ansible_collections.netlab.testbed.plugins.module_utils.accelerator_probe i
     probe_command,
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
-from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 from ansible_collections.netlab.testbed.plugins.modules import accelerator as module
 
 READY = accelerator_probe.READY_MARK.decode()
@@ -185,7 +184,7 @@ class Board:
         self.node = tmp_path / "kvm"
         self.works = False
         self.boots = 0
-        self.node_while_booting: list[bool] = []
+        self.commands: list[list[str]] = []
         self.cache = VerdictCache(tmp_path / "cache/accelerator.json")
         self.ledger_root = tmp_path / "ledger"
         self.qemu = tmp_path / "qemu-system-x86_64"
@@ -193,6 +192,8 @@ class Board:
         monkeypatch.setattr(accelerator_ops, "KVM_NODE", self.node)
         monkeypatch.setattr(accelerator_ops, "KVM_NUMBERS", self._numbers(tmp_path))
         monkeypatch.setattr(os, "mknod", self._mknod)
+        monkeypatch.setattr(module, "KVM_NODE", self.node)
+        monkeypatch.setattr(module, "KVM_NUMBERS", tmp_path / "numbers")
         monkeypatch.setattr(module, "kvm_offered", lambda: True)
         monkeypatch.setattr(module, "board_arch", lambda: "x86_64")
         monkeypatch.setattr(module, "qemu_program", lambda arch: str(self.qemu))
@@ -211,7 +212,7 @@ class Board:
 
     def _boot(self, command: list[str], limit: float) -> Boot:
         self.boots += 1
-        self.node_while_booting.append(self.node.exists())
+        self.commands.append(command)
         return (
             Boot(True, 0.5) if self.works else Boot(False, limit, "the guest kernel did not reach its init")
         )
@@ -221,7 +222,7 @@ class Board:
     ) -> tuple[Verdict, module.Chooser]:
         asked = {
             "mode": mode, "arch": "x86_64", "kernel": "/k", "initramfs": "/i", "kernel_command_line": "",
-            "limit": 10.0, "ledger": "board", "keep_node": True, **changed,
+            "limit": 10.0, "ledger": "board", "make_node": True, **changed,
         }  # fmt: skip
         chooser = module.Chooser(asked, check_mode, self.cache)
         return chooser.verdict(), chooser
@@ -232,12 +233,12 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
     return Board(tmp_path, monkeypatch)
 
 
-def test_node_is_made_for_the_probe_and_kept_where_kvm_works(board: Board) -> None:
+def test_node_is_made_where_kvm_works(board: Board) -> None:
     board.works = True
     verdict, chooser = board.ask()
     assert verdict.accelerator == "kvm"
     assert verdict.probe_seconds == 0.5
-    assert (board.node_while_booting, board.node.exists()) == ([True], True)
+    assert board.node.exists()
     assert [step.says() for step in chooser.steps] == ["make /dev/kvm"]
     again, second = board.ask()
     assert (again, second.cached, second.steps, board.boots) == (verdict, True, [], 1)
@@ -245,30 +246,24 @@ def test_node_is_made_for_the_probe_and_kept_where_kvm_works(board: Board) -> No
     assert not board.node.exists()
 
 
-def test_node_of_ours_is_removed_where_kvm_does_not_work(board: Board) -> None:
+def test_no_node_is_made_where_kvm_does_not_work(board: Board) -> None:
     verdict, chooser = board.ask()
     assert verdict.accelerator == "tcg"
     assert "the guest kernel did not reach its init" in verdict.reason
-    assert (board.node_while_booting, board.node.exists(), chooser.steps) == ([True], False, [])
+    assert (board.node.exists(), chooser.steps) == (False, [])
+    assert Ledger("board", board.ledger_root).entries() == []
     again, second = board.ask()
     assert (again, second.cached, board.boots) == (verdict, True, 1)
 
 
-def test_node_that_was_there_is_never_removed(board: Board) -> None:
+def test_kvm_is_tried_in_a_namespace_only_where_the_board_has_no_node(board: Board) -> None:
+    board.ask("kvm")
     board.node.write_text("the machine's own")
-    verdict, chooser = board.ask()
-    assert verdict.accelerator == "tcg"
-    assert (board.node.read_text(), chooser.steps) == ("the machine's own", [])
-
-
-def test_node_is_removed_when_the_probe_breaks(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(command: list[str], limit: float) -> Boot:
-        raise BoardError("QEMU cannot be killed")
-
-    monkeypatch.setattr(module, "boot", broken)
-    with pytest.raises(BoardError):
-        board.ask()
-    assert not board.node.exists()
+    board.ask("kvm")
+    assert [command[0] for command in board.commands] == ["unshare", str(board.qemu)]
+    assert board.node.read_text() == "the machine's own"
+    # what is run in the namespace is the same
+    assert board.commands[0][-len(board.commands[1]) :] == board.commands[1]
 
 
 def test_another_board_of_the_machine_gets_its_node_without_a_probe(board: Board) -> None:
@@ -309,8 +304,7 @@ def test_without_a_kernel_nothing_is_probed(board: Board) -> None:
 
 def test_who_only_asks_leaves_no_node(board: Board) -> None:
     board.works = True
-    verdict, chooser = board.ask(keep_node=False)
-    assert (verdict.accelerator, board.node_while_booting, chooser.steps) == ("kvm", [True], [])
-    assert not board.node.exists()
-    assert board.ask(keep_node=False)[0] == verdict
+    verdict, chooser = board.ask(make_node=False)
+    assert (verdict.accelerator, board.node.exists(), chooser.steps) == ("kvm", False, [])
+    assert board.ask(make_node=False)[0] == verdict
     assert not board.node.exists()
