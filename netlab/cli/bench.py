@@ -15,7 +15,7 @@ DEFAULT_PLAN = "demo"
 def command(
     plan: Annotated[
         str | None,
-        typer.Argument(metavar="[PLAN]", help=f"A plan's name or file; {DEFAULT_PLAN} if left out."),
+        typer.Argument(metavar="PLAN", help=f"A plan's name or file; {DEFAULT_PLAN} if left out."),
     ] = None,
     topologies: Annotated[
         list[str] | None,

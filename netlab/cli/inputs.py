@@ -40,7 +40,8 @@ def inventory_path(wanted: str) -> str:
                 f"there is no inventory {wanted!r}{close(wanted, shipped)}",
                 expected=f"a folder with hosts.yml in it, a file, or one of netlab's own: {listed(shipped)}",
             )
-        ]
+        ],
+        hint=f"netlab status -i {shipped[0]}" if shipped else None,
     )
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -24,6 +24,8 @@ REWORDED = {
     "Input should be greater than or equal to": "expected at least",
 }
 
+MOST_PROBLEMS = 20
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs `netlab ARGUMENTS` and exits with its status."""
@@ -41,18 +43,24 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("netlab: interrupted; no board was being changed", err=True)
         return 130
-    except BrokenPipeError:  # `netlab report ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status if isinstance(status, int) else 0
 
 
 def complain(error: NetlabError) -> int:
     """The error on stderr, and under it the next command to try; gives the exit status."""
-    typer.echo(f"netlab: {error}", err=True)
-    if error.hint:
-        typer.echo(f"try: {error.hint}", err=True)
+    with contextlib.suppress(OSError):  # nobody reads any more; the status still tells
+        typer.echo(f"netlab: {_shortened(error)}", err=True)
+        if error.hint:
+            typer.echo(f"try: {error.hint}", err=True)
     return error.exit_code
+
+
+def _shortened(error: NetlabError) -> str:
+    """Of a hundred problems the first twenty: one of them may explain the rest."""
+    if not isinstance(error, InvalidInput) or len(error.problems) <= MOST_PROBLEMS:
+        return str(error)
+    shown = [str(problem) for problem in error.problems[:MOST_PROBLEMS]]
+    return "\n".join([*shown, f"... and {len(error.problems) - MOST_PROBLEMS} problems more"])
 
 
 def _misuse(error: Any) -> InvalidInput:

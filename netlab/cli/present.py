@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,9 +21,11 @@ class Diffs(Listener):
     """Prints what each task changes, or would change, on each board; as it happens."""
 
     def event(self, event: Event) -> None:
-        if isinstance(event, Diff):
-            output.line(f"{event.board}: {event.task}")
-            output.line("".join(f"    {line}\n" for line in event.text.splitlines() if line.strip()))
+        if not isinstance(event, Diff):
+            return
+        lines = "".join(f"    {line}\n" for line in event.text.splitlines() if line.strip())
+        with contextlib.suppress(BrokenPipeError):  # `| head` must not stop a deploy halfway
+            output.line(f"{event.board}: {event.task}\n{lines}")
 
 
 def deployment(topology: str, outcome: Outcome, *, check: bool) -> None:

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 DEPLOY = """
@@ -119,3 +123,18 @@ def test_a_play_that_fails_exits_1_and_is_rolled_back(netlab, lab) -> None:
     assert "rolled back" in ended.err
     assert not (lab.folder / "board1").exists()
     assert ended.out == ""
+
+
+def test_a_reader_of_the_diff_that_goes_away_does_not_stop_the_deploy(lab) -> None:
+    """`netlab deploy --diff | head -1`"""
+    lab.tasks("deploy", DEPLOY + "- {name: Last, ansible.builtin.command: 'touch {{ inventory_dir }}/last'}")
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "netlab", "deploy", "-t", "plain", "-i", lab.inventory, "--diff"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(
+        command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, env=environment, check=False
+    )
+    os.close(write)
+    assert "rolled back" not in ended.stderr
+    assert (lab.folder / "last").exists()

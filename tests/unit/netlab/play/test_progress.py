@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
@@ -126,7 +127,7 @@ def test_a_narrow_terminal_cuts_the_task_not_the_clock(monkeypatch) -> None:
     for board in ("board1", "board2"):
         live.event(TaskStarted(board=board, task="The ledger is replayed backwards, to the very first entry"))
     live.live.refresh()
-    shown = stream.getvalue()
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue())
     live.end()
     assert "rollback 0:00:00 As it was before the first change" in shown
 
