@@ -15,7 +15,12 @@ BY_HAND_LIMIT = 2.0  # times a bare shell script
 NO_OP_LIMIT = 4.0  # times an empty play
 IMAGES = Path("/var/cache/netlab-testbed/guest-image/x86_64")
 
-pytestmark = [pytest.mark.root, pytest.mark.guest, pytest.mark.needs("unshare", "tini"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.guest,
+    pytest.mark.needs("unshare", "tini"),
+    pytest.mark.timeout(600),
+]
 
 
 @pytest.fixture
@@ -41,7 +46,9 @@ def test_deploy_against_a_shell_script(
         lab("destroy")
         return took
 
-    ours, by_hand = alternate(deploy, lambda: seconds([repository / "tests/bench/by_hand.sh", image], repository), 5)
+    ours, by_hand = alternate(
+        deploy, lambda: seconds([repository / "tests/bench/by_hand.sh", image], repository), 5
+    )
     figure("deploy of tap from nothing, seconds", median(ours), "for information")
     figure("the same by hand, seconds", median(by_hand), "for information")
     ratio = median([a / b for a, b in zip(ours, by_hand, strict=True)])
