@@ -49,23 +49,7 @@ def in_guest(guest: str, argv: list[str], limit: float) -> str:
 
     def ask(command: str, **arguments: Any) -> Any:
         request = json.dumps({"execute": command, "arguments": arguments})
-        done = subprocess.run(
-            [
-                "nsenter",
-                "-t",
-                str(init),
-                "-a",
-                "--",
-                "virsh",
-                "--quiet",
-                "qemu-agent-command",
-                guest,
-                request,
-            ],
-            stdout=subprocess.PIPE,
-            timeout=30,
-            check=True,
-        )
+        done = subprocess.run([*enter, request], stdout=subprocess.PIPE, timeout=30, check=True)
         return json.loads(done.stdout)["return"]
 
     pid = ask("guest-exec", path=argv[0], arg=argv[1:], **{"capture-output": True})["pid"]
