@@ -24,7 +24,9 @@ class ActionModule(ActionBase):
         for requirement in requirements:
             met = requirement["that"]
             if not isinstance(met, bool):
-                raise AnsibleActionFail(f"a requirement's `that` must be true or false, not {met!r}: {requirement['message']}")
+                raise AnsibleActionFail(
+                    f"a requirement's `that` must be true or false, not {met!r}: {requirement['message']}"
+                )
             if not met:
                 unmet.append(str(requirement["message"]))
         result.update(changed=False, unmet=unmet)

@@ -63,6 +63,7 @@ import shlex
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection.local import Connection as LocalConnection
+
 from ansible_collections.netlab.testbed.plugins.module_utils.local_board import board_pid, twin_command
 
 
@@ -83,7 +84,9 @@ class Connection(LocalConnection):
             return twin_command(name, [cable[name] for cable in self.get_option("cables") if name in cable])
         raise AnsibleConnectionFailure(f"local board {name} is not up; `netlab deploy` starts it")
 
-    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+    def exec_command(
+        self, cmd: str, in_data: bytes | None = None, sudoable: bool = True
+    ) -> tuple[int, bytes, bytes]:
         argv = [*self._enter(), "/bin/sh", "-c", cmd]
         if os.geteuid() != 0:
             argv = ["sudo", "-n", *argv]

@@ -51,7 +51,9 @@ def numbered(guests: Sequence[Mapping[str, Any]], pattern: Mapping[str, Any]) ->
 
 def _filled(value: Any, words: Mapping[str, Any]) -> Any:
     # not str.format, whose fields may call for attributes of what they name
-    return re.sub(r"\{(\w+)\}", lambda field: str(words[field[1]]), value) if isinstance(value, str) else value
+    return (
+        re.sub(r"\{(\w+)\}", lambda field: str(words[field[1]]), value) if isinstance(value, str) else value
+    )
 
 
 class FilterModule:

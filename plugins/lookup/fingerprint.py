@@ -40,7 +40,15 @@ _raw:
 
 PREFIXES = ("board_", "guest_", "datapath_", "local_board_")
 # Of these prefixes, but found out by the play itself.
-FOUND = ("board_info", "board_guests", "board_opened", "board_compared", "board_carried", "guest_image_", "guest_result_")
+FOUND = (
+    "board_info",
+    "board_guests",
+    "board_opened",
+    "board_compared",
+    "board_carried",
+    "guest_image_",
+    "guest_result_",
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -49,7 +57,10 @@ def decisive(variables: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in variables.items()
-        if key.startswith(PREFIXES) and not key.startswith(FOUND) and "__" not in key and "_result_" not in key
+        if key.startswith(PREFIXES)
+        and not key.startswith(FOUND)
+        and "__" not in key
+        and "_result_" not in key
     }
 
 
@@ -67,7 +78,7 @@ def code_hash(root: Path = ROOT) -> str:
 class LookupModule(LookupBase):
     """``lookup('netlab.testbed.fingerprint', topology)``."""
 
-    def run(self, terms: list[str], variables: Mapping[str, Any] | None = None, **kwargs: Any) -> list[str]:
+    def run(self, terms: list[str], variables: Mapping[str, Any] | None = None, **_kwargs: Any) -> list[str]:
         hostvars = (variables or {})["hostvars"]
         boards = sorted({*variables["groups"].get("duts", []), *variables["groups"].get("peers", [])})  # type: ignore[index]
         extra = {key: (variables or {})[key] for key in ("guest_count",) if key in (variables or {})}

@@ -40,7 +40,11 @@ SBIN = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def kernel_options() -> dict[str, str] | None:
     """The running kernel's configuration, or None where the board does not keep it."""
     release = platform.release()
-    for path in (Path("/proc/config.gz"), Path(f"/boot/config-{release}"), Path(f"/lib/modules/{release}/config")):
+    for path in (
+        Path("/proc/config.gz"),
+        Path(f"/boot/config-{release}"),
+        Path(f"/lib/modules/{release}/config"),
+    ):
         try:
             raw = path.read_bytes()
         except OSError:
@@ -102,8 +106,8 @@ def nic(name: str, links: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     xdp = read_features(link["index"])
     return {
         "name": name,
-        "driver": os.path.basename(os.path.realpath(driver)) if driver.exists() else link["kind"],
-        "pci_address": os.path.basename(os.path.realpath(device)) if (device / "vendor").exists() else None,
+        "driver": driver.resolve().name if driver.exists() else link["kind"],
+        "pci_address": device.resolve().name if (device / "vendor").exists() else None,
         "xdp_native": xdp.native if xdp else None,
         "sriov_total_vfs": int(total.read_text(encoding="ascii")) if total.exists() else 0,
         **{key: link[key] for key in ("mac", "mtu", "carrier", "master", "addresses", "kind")},

@@ -16,13 +16,16 @@ from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils.domain_xml import digest_of
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_agent import AgentSilent, GuestAgent
+from ansible_collections.netlab.testbed.plugins.module_utils.path_proof import PORT
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, operation
 
 URI = "qemu:///system"
 DISKS = Path("/var/lib/netlab-testbed/disks")
 SHUTDOWN_LIMIT = 5.0  # seconds: a guest that cannot be reached is switched off
 
-# netserver may run already: then the second one ends with an error, and that is all right.
+# It may run already: then the second one ends with an error, and that is all right.
+NETSERVER = 'netserver -N -p "$1" >/dev/null 2>&1 || pidof netserver >/dev/null'
+
 CONFIGURE = r"""
 set -e
 nic=$1 address=$2 gateway=$3
@@ -39,7 +42,7 @@ ip -4 -o address show dev "$nic" | grep -q " $address " || ip address add "$addr
 def connection() -> Iterator[Any]:
     """The board's libvirtd. BoardError where there is none."""
     try:
-        import libvirt  # noqa: PLC0415  boards that are only peers have none
+        import libvirt
     except ImportError as error:
         raise BoardError("this board's Python has no libvirt module: package python3-libvirt") from error
     # libvirt writes each error to stderr before it raises it
@@ -56,7 +59,7 @@ def connection() -> Iterator[Any]:
 
 def domain_named(libvirtd: Any, name: str) -> Any | None:
     """The domain, running or only defined; None where there is none of that name."""
-    import libvirt  # noqa: PLC0415
+    import libvirt
 
     try:
         return libvirtd.lookupByName(name)
@@ -66,7 +69,7 @@ def domain_named(libvirtd: Any, name: str) -> Any | None:
         raise
 
 
-def read(agent_limit: int = 2) -> dict[str, dict[str, Any]]:
+def read() -> dict[str, dict[str, Any]]:
     """Every domain of the board by name: {ours, digest, running, interfaces or None where no agent answers}."""
     found: dict[str, dict[str, Any]] = {}
     with connection() as libvirtd:
@@ -85,7 +88,7 @@ def read(agent_limit: int = 2) -> dict[str, dict[str, Any]]:
 
 @operation("domain.create", "start guest {name}")
 def create(name: str, xml: str) -> None:
-    import libvirt  # noqa: PLC0415
+    import libvirt
 
     with connection() as libvirtd:
         domain = domain_named(libvirtd, name)
@@ -102,7 +105,7 @@ def create(name: str, xml: str) -> None:
 @operation("domain.remove", "remove guest {name}")
 def remove(name: str) -> None:
     """Asked to shut down, then switched off. Never a domain without our mark. No libvirtd: nothing runs."""
-    import libvirt  # noqa: PLC0415
+    import libvirt
 
     try:
         with connection() as libvirtd:
@@ -136,7 +139,11 @@ def _qemu_of(name: str) -> list[int]:
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 words = (entry / "cmdline").read_bytes().split(b"\0")
-                if words and b"qemu-system" in words[0] and any(part.startswith(word.encode()) for part in words):
+                if (
+                    words
+                    and b"qemu-system" in words[0]
+                    and any(part.startswith(word.encode()) for part in words)
+                ):
                     pids.append(int(entry.name))
     return pids
 
@@ -156,7 +163,7 @@ def configure(name: str, mac: str, address: str, gateway: str, limit: float) -> 
         code, out, err = agent.run(["/bin/sh", "-c", CONFIGURE, "sh", nics[0], address, gateway], timeout=20)
         if code:
             raise BoardError(f"guest {name}: cannot set {address} on {nics[0]}: {(err or out).strip()}")
-        code, out, err = agent.run(["/bin/sh", "-c", "netserver >/dev/null 2>&1 || pidof netserver >/dev/null"], 20)
+        code, out, err = agent.run(["/bin/sh", "-c", NETSERVER, "sh", str(PORT)], 20)
         if code:
             raise BoardError(f"guest {name}: netserver does not start in it; is netperf installed there?")
 

@@ -35,8 +35,8 @@ class GuestAgent:
 
     def call(self, command: str, arguments: dict[str, Any] | None = None, limit: int = AGENT_LIMIT) -> Any:
         """One agent command; its ``return`` member. AgentSilent where nobody answers."""
-        import libvirt  # noqa: PLC0415  only where a guest is
-        import libvirt_qemu  # noqa: PLC0415
+        import libvirt
+        import libvirt_qemu
 
         request = json.dumps({"execute": command, "arguments": arguments or {}})
         try:
@@ -48,7 +48,9 @@ class GuestAgent:
         try:
             return json.loads(reply)["return"]
         except (ValueError, KeyError, TypeError) as error:
-            raise BoardError(f"guest {self.domain.name()}: {command}: not an agent's reply: {reply[:200]!r}") from error
+            raise BoardError(
+                f"guest {self.domain.name()}: {command}: not an agent's reply: {reply[:200]!r}"
+            ) from error
 
     def ping(self) -> bool:
         try:
@@ -93,12 +95,17 @@ class GuestAgent:
             raise BoardError(f"guest {self.domain.name()}: the program wrote over {OUTPUT_LIMIT >> 20} MiB")
         code = status["exitcode"] if "exitcode" in status else 128 + int(status.get("signal", 0))
         out, err = (
-            base64.b64decode(status.get(key, "")).decode("utf-8", errors="replace") for key in ("out-data", "err-data")
+            base64.b64decode(status.get(key, "")).decode("utf-8", errors="replace")
+            for key in ("out-data", "err-data")
         )
         return int(code), out, err
 
     def run(
-        self, argv: list[str], timeout: float, input: bytes | None = None, first_look: float = 0.0  # noqa: A002
+        self,
+        argv: list[str],
+        timeout: float,
+        input: bytes | None = None,  # noqa: A002
+        first_look: float = 0.0,
     ) -> tuple[int, str, str]:
         """Run a program to its end. The guest is left alone for ``first_look`` seconds, then asked at growing steps.
 

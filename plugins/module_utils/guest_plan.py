@@ -12,7 +12,9 @@ from ansible_collections.netlab.testbed.plugins.module_utils.steps import Refusa
 DISKS = "/var/lib/netlab-testbed/disks"
 
 
-def plan(current: Mapping[str, Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]], limit: float) -> list[Step]:
+def plan(
+    current: Mapping[str, Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]], limit: float
+) -> list[Step]:
     """Steps that leave exactly the wanted guests, each answering and with its address.
 
     All guests are started before the first is waited for: they boot at the same time.
@@ -20,15 +22,15 @@ def plan(current: Mapping[str, Mapping[str, Any]], wanted: Sequence[Mapping[str,
     with such a domain's name is refused.
     """
     names = {guest["name"] for guest in wanted}
-    steps = [
-        _remove(name, None) for name, domain in current.items() if domain["ours"] and name not in names
-    ]
+    steps = [_remove(name, None) for name, domain in current.items() if domain["ours"] and name not in names]
     configure: list[Step] = []
     for guest in wanted:
         name = guest["name"]
         domain = current.get(name)
         if domain is not None and not domain["ours"]:
-            raise Refusal(f"a domain named {name} is there already and is not this testbed's: rename or remove it first")
+            raise Refusal(
+                f"a domain named {name} is there already and is not this testbed's: rename or remove it first"
+            )
         disk = f"{DISKS}/{name}.qcow2" if guest.get("disk") else None
         xml, digest = domain_xml({**guest, "disk": disk})
         if domain is None or not domain["running"] or domain["digest"] != digest:
@@ -59,5 +61,6 @@ def _remove(name: str, undo: Step | None) -> Step:
 
 def _configured(interfaces: Sequence[Mapping[str, Any]] | None, guest: Mapping[str, Any]) -> bool:
     return any(
-        nic["mac"] == guest["mac"].lower() and guest["address"] in nic["addresses"] for nic in interfaces or []
+        nic["mac"] == guest["mac"].lower() and guest["address"] in nic["addresses"]
+        for nic in interfaces or []
     )

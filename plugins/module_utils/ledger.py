@@ -65,10 +65,14 @@ class Ledger:
         except FileNotFoundError:
             return {"format": FORMAT, "scope": self.scope, "deployment": {}, "entries": []}
         except ValueError as error:
-            raise BoardError(f"{self.path} is not a ledger ({error}); move it away and mend the board by hand") from error
+            raise BoardError(
+                f"{self.path} is not a ledger ({error}); move it away and mend the board by hand"
+            ) from error
         if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise BoardError(f"{self.path} has format {data.get('format') if isinstance(data, dict) else None!r}; "
-                             f"this version reads format {FORMAT}")
+            raise BoardError(
+                f"{self.path} has format {data.get('format') if isinstance(data, dict) else None!r}; "
+                f"this version reads format {FORMAT}"
+            )
         return data
 
     def entries(self) -> list[dict[str, Any]]:
@@ -95,13 +99,15 @@ class Ledger:
         with self._locked():
             data = self.read()
             number = data["entries"][-1]["id"] + 1 if data["entries"] else 1
-            data["entries"].append({
-                "id": number,
-                "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                "boot_id": boot_id(),
-                "step": step.as_dict(),
-                "undo": step.undo.as_dict() if step.undo else None,
-            })
+            data["entries"].append(
+                {
+                    "id": number,
+                    "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                    "boot_id": boot_id(),
+                    "step": step.as_dict(),
+                    "undo": step.undo.as_dict() if step.undo else None,
+                }
+            )
             if "state" in data["deployment"]:
                 # until the roles say again that it is whole
                 data["deployment"]["state"] = "building"

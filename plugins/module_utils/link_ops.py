@@ -39,7 +39,9 @@ def read(names_with_features: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
         names = {message["index"]: message.get_attr("IFLA_IFNAME") for message in messages}
         links = {names[message["index"]]: _link(message, names) for message in messages}
         for message in ip.get_addr(family=2):
-            address = f"{message.get_attr('IFA_LOCAL') or message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"
+            address = (
+                f"{message.get_attr('IFA_LOCAL') or message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"
+            )
             links[names[message["index"]]]["addresses"].append(address)
         for message in ip.get_routes(family=2, table=TABLE_MAIN):
             out = names.get(message.get_attr("RTA_OIF"))
@@ -125,7 +127,9 @@ def add(name: str, kind: str, parent: str | None = None, mac: str | None = None)
                     ip.link("set", index=_need(ip, name), address=mac)
             elif kind == "macvtap":
                 # bridge mode: guests on one parent reach each other; private and vepa do not
-                ip.link("add", ifname=name, kind=kind, link=_need(ip, str(parent)), macvtap_mode="bridge", **extra)
+                ip.link(
+                    "add", ifname=name, kind=kind, link=_need(ip, str(parent)), macvtap_mode="bridge", **extra
+                )
             else:
                 ip.link("add", ifname=name, kind=kind, **extra)
         index = _need(ip, name)
@@ -153,7 +157,9 @@ def delete(name: str, kind: str | None = None) -> None:
         (message,) = ip.get_links(index)
         link = _link(message, {})
         if link["alias"] != MARK and not (link["alias"] == "" and link["kind"] == kind):
-            raise Refusal(f"interface {name} is not this testbed's (its alias is {link['alias']!r}): left as it is")
+            raise Refusal(
+                f"interface {name} is not this testbed's (its alias is {link['alias']!r}): left as it is"
+            )
         try:
             ip.link("del", index=index)
         except NetlinkError as error:
@@ -194,7 +200,9 @@ def set_features(name: str, features: dict[str, bool]) -> None:
     if not features or not Path(f"/sys/class/net/{name}").exists():
         return
     switches = [word for key, on in features.items() for word in (key, "on" if on else "off")]
-    done = subprocess.run(["ethtool", "-K", name, *switches], capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run(
+        ["ethtool", "-K", name, *switches], capture_output=True, text=True, timeout=10, check=False
+    )
     if done.returncode:
         raise BoardError(f"cannot set the offloads of {name}: {done.stderr.strip()}")
 

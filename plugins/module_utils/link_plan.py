@@ -47,7 +47,9 @@ def _make(there: dict[str, dict[str, Any]], link: Link) -> list[Step]:
     old = there.get(name)
     if old is not None:
         if old.get("alias") != MARK:
-            raise Refusal(f"interface {name} is there already and is not this testbed's: rename or remove it first")
+            raise Refusal(
+                f"interface {name} is there already and is not this testbed's: rename or remove it first"
+            )
         if old.get("kind") == kind and old.get("parent") in (link.get("parent"), None):
             return []
         # ours, but of another make: its first entry in the ledger already ends in its absence
@@ -56,7 +58,13 @@ def _make(there: dict[str, dict[str, Any]], link: Link) -> list[Step]:
     if kind == "macvtap" and link.get("parent") not in there:
         raise BoardError(f"this board has no interface {link.get('parent')} to put {name} on")
     args = {"name": name, "kind": kind, "parent": link.get("parent"), "mac": link.get("mac")}
-    there[name] = {**NEWBORN, "name": name, "kind": kind, "parent": link.get("parent"), "mac": link.get("mac")}
+    there[name] = {
+        **NEWBORN,
+        "name": name,
+        "kind": kind,
+        "parent": link.get("parent"),
+        "mac": link.get("mac"),
+    }
     return [Step("link.add", args, undo=Step("link.delete", {"name": name, "kind": kind}))]
 
 
@@ -119,8 +127,12 @@ def _features(old: dict[str, Any], link: Link) -> list[Step]:
     if old["features"]:
         fixed = [key for key in new if key not in old["features"] or key in old.get("fixed_features", [])]
         if fixed:
-            raise BoardError(f"interface {link['name']}: its driver does not let {', '.join(fixed)} be changed")
+            raise BoardError(
+                f"interface {link['name']}: its driver does not let {', '.join(fixed)} be changed"
+            )
     before = {key: old["features"][key] for key in new if key in old["features"]}
     old["features"] = {**old["features"], **new}
     args = {"name": link["name"], "features": new}
-    return [Step("link.features", args, undo=Step("link.features", {"name": link["name"], "features": before}))]
+    return [
+        Step("link.features", args, undo=Step("link.features", {"name": link["name"], "features": before}))
+    ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step, run_steps
 
@@ -15,8 +16,9 @@ LEDGER_OPTION = {"ledger": {"type": "str", "choices": ["board", "topology"], "de
 
 def fail(module: AnsibleModule, error: BoardError) -> NoReturn:
     """End the module with the error's one sentence; a refusal is told apart, since the board can do no better."""
-    unmet = {"unmet": [str(error)]} if isinstance(error, Refusal) else {}
-    module.fail_json(msg=str(error), **unmet)
+    if isinstance(error, Refusal):
+        module.fail_json(msg=str(error), unmet=[str(error)])
+    module.fail_json(msg=str(error))
 
 
 def change_board(

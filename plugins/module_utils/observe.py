@@ -21,25 +21,31 @@ LINK_KEYS = ("kind", "alias", "mac", "mtu", "master", "up", "promiscuous", "addr
 
 def _links(entries: list[Entry]) -> dict[str, Any]:
     """Links of ours, and those that a step names."""
-    from ansible_collections.netlab.testbed.plugins.module_utils import link_ops  # noqa: PLC0415  slow to import
+    from ansible_collections.netlab.testbed.plugins.module_utils import link_ops
 
     named = {entry["step"]["args"].get("name") for entry in entries}
     switched: dict[str, set[str]] = {}
     for entry in entries:
         if entry["step"]["op"] == "link.features":
-            switched.setdefault(entry["step"]["args"]["name"], set()).update(entry["step"]["args"]["features"])
+            switched.setdefault(entry["step"]["args"]["name"], set()).update(
+                entry["step"]["args"]["features"]
+            )
     seen = {}
     for name, link in link_ops.read(switched).items():
         if link["alias"] == MARK or name in named:
             features = {key: link["features"].get(key) for key in sorted(switched.get(name, ()))}
             addresses = sorted(link["addresses"])
-            seen[name] = {**{key: link[key] for key in LINK_KEYS}, "addresses": addresses, "features": features}
+            seen[name] = {
+                **{key: link[key] for key in LINK_KEYS},
+                "addresses": addresses,
+                "features": features,
+            }
     return seen
 
 
 def _daemons(entries: list[Entry]) -> dict[str, Any]:
     """Programs that we started, and whether each listens."""
-    from ansible_collections.netlab.testbed.plugins.module_utils import process_ops  # noqa: PLC0415
+    from ansible_collections.netlab.testbed.plugins.module_utils import process_ops
 
     seen = {}
     for entry in entries:
@@ -47,22 +53,27 @@ def _daemons(entries: list[Entry]) -> dict[str, Any]:
             args = entry["step"]["args"]
             running = process_ops.command_lines(process_ops.marked(args["name"]))
             listens = process_ops.answers(args["ready"])
-            seen[args["name"]] = {"runs": args["argv"][1:] in [line[1:] for line in running], "listens": listens}
+            seen[args["name"]] = {
+                "runs": args["argv"][1:] in [line[1:] for line in running],
+                "listens": listens,
+            }
     return seen
 
 
 def _guests(_entries: list[Entry]) -> dict[str, Any]:
     """Guests of ours, with the addresses that their agents tell."""
-    from ansible_collections.netlab.testbed.plugins.module_utils import domain_ops  # noqa: PLC0415
+    from ansible_collections.netlab.testbed.plugins.module_utils import domain_ops
 
     return {name: domain for name, domain in domain_ops.read().items() if domain["ours"]}
 
 
 def _xdp(entries: list[Entry]) -> dict[str, Any]:
     """Objects that are loaded, their settings and ports."""
-    from ansible_collections.netlab.testbed.plugins.module_utils import xdp_links, xdp_state  # noqa: PLC0415
+    from ansible_collections.netlab.testbed.plugins.module_utils import xdp_links, xdp_state
 
-    ports = sorted({entry["step"]["args"]["name"] for entry in entries if entry["step"]["op"] == "xdp.attach"})
+    ports = sorted(
+        {entry["step"]["args"]["name"] for entry in entries if entry["step"]["op"] == "xdp.attach"}
+    )
     links = xdp_links.read_links()
     return {
         name: repr(xdp_state.read_current(name, links, ports))
@@ -73,7 +84,7 @@ def _xdp(entries: list[Entry]) -> dict[str, Any]:
 
 def _ovs(_entries: list[Entry]) -> dict[str, Any]:
     """Bridges of our Open vSwitch."""
-    from ansible_collections.netlab.testbed.plugins.module_utils import ovs_state  # noqa: PLC0415
+    from ansible_collections.netlab.testbed.plugins.module_utils import ovs_state
 
     return ovs_state.read()
 

@@ -18,7 +18,8 @@ from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardE
 
 AMOUNT = 128 * 1024  # bytes each way: a hundred full frames, 10 ms even on an emulated guest
 LIMIT = 20  # seconds for one transfer
-PORT = 12865  # netserver's own, IANA
+# Not netserver's own 12865: a distribution's netserver may hold that one on every address of the board.
+PORT = 12866
 
 # netperf's names for the two directions, seen from where it runs
 DIRECTIONS = {"out": "TCP_STREAM", "in": "TCP_MAERTS"}
@@ -66,13 +67,13 @@ def _link(name: str) -> dict[str, int]:
 
 
 def _ovs(name: str) -> dict[str, int]:
-    from ansible_collections.netlab.testbed.plugins.module_utils.ovs_counters import read_port  # noqa: PLC0415
+    from ansible_collections.netlab.testbed.plugins.module_utils.ovs_counters import read_port
 
     return read_port(name)
 
 
 def _xdp(name: str) -> dict[str, int]:
-    from ansible_collections.netlab.testbed.plugins.module_utils.xdp_counters import read_port  # noqa: PLC0415
+    from ansible_collections.netlab.testbed.plugins.module_utils.xdp_counters import read_port
 
     return read_port(name)
 
@@ -91,10 +92,14 @@ def unmoved(before: Counts, after: Counts, amount: int = AMOUNT) -> list[str]:
     return complaints
 
 
-def prove_guest(name: str | None, run: Run, peer: str, counters: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def prove_guest(
+    name: str | None, run: Run, peer: str, counters: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
     """Send both ways between a guest (or the board itself, None) and the peer; what each counter moved by."""
     who = name or "this board"
-    keys = [(f"{counter['source']} {counter['name']}", counter["source"], counter["name"]) for counter in counters]
+    keys = [
+        (f"{counter['source']} {counter['name']}", counter["source"], counter["name"]) for counter in counters
+    ]
     before = {place: read_counter(source, where) for place, source, where in keys}
     for direction in DIRECTIONS:
         try:
@@ -105,7 +110,11 @@ def prove_guest(name: str | None, run: Run, peer: str, counters: Sequence[Mappin
     complaints = unmoved(before, after)
     if complaints:
         raise BoardError(
-            f"{who}: TCP reached {peer}, but not by this datapath: {'; '.join(complaints)}. Is there another way between them?"
+            f"{who}: TCP reached {peer}, but not by this datapath: {'; '.join(complaints)}."
+            " Is there another way between them?"
         )
-    moved = {place: {key: after[place][key] - count for key, count in counts.items()} for place, counts in before.items()}
+    moved = {
+        place: {key: after[place][key] - count for key, count in counts.items()}
+        for place, counts in before.items()
+    }
     return {"guest": name, "peer": peer, "bytes_each_way": AMOUNT, "moved": json.loads(json.dumps(moved))}

@@ -50,9 +50,10 @@ def command_lines(pids: list[int]) -> list[list[str]]:
 
 
 def answers(ready: str, limit: float = 0.5) -> bool:
-    """Whether something listens: ``unix:/path``, ``tcp:host:port``, or ``libvirt:uri`` for a libvirtd that serves it.
+    """Whether something listens at ``unix:/path`` or ``tcp:host:port``, or a libvirtd serves ``libvirt:uri``.
 
-    A libvirtd listens before its drivers are up, and ends when one of them fails: only an opened URI says that it is there.
+    A libvirtd listens before its drivers are up, and ends when one of them fails: only an opened URI says
+    that it is there.
     """
     kind, _, where = ready.partition(":")
     if kind == "libvirt":
@@ -72,7 +73,7 @@ def answers(ready: str, limit: float = 0.5) -> bool:
 
 def _libvirt_answers(uri: str) -> bool:
     try:
-        import libvirt  # noqa: PLC0415  only where guests are
+        import libvirt
     except ImportError as error:
         raise BoardError("this board's Python has no libvirt module: package python3-libvirt") from error
     libvirt.registerErrorHandler(lambda _context, _error: None, None)
@@ -84,7 +85,9 @@ def _libvirt_answers(uri: str) -> bool:
 
 
 @operation("process.start", "start {name}: {argv[0]}")
-def start(name: str, argv: list[str], ready: str, limit: float, environment: dict[str, str] | None = None) -> None:
+def start(
+    name: str, argv: list[str], ready: str, limit: float, environment: dict[str, str] | None = None
+) -> None:
     """Start it and wait until it listens. A program that ends before it does is an error with its own words."""
     if marked(name) and answers(ready):
         return
@@ -103,7 +106,9 @@ def start(name: str, argv: list[str], ready: str, limit: float, environment: dic
     while not answers(ready):
         if process.poll() is not None and not marked(name):
             said = log.read_text(encoding="utf-8", errors="replace").strip()[-500:]
-            raise BoardError(f"{name} ended with status {process.returncode} before it listened on {ready}: {said}")
+            raise BoardError(
+                f"{name} ended with status {process.returncode} before it listened on {ready}: {said}"
+            )
         if time.monotonic() > deadline:
             stop(name)
             said = log.read_text(encoding="utf-8", errors="replace").strip()[-500:]
@@ -112,7 +117,11 @@ def start(name: str, argv: list[str], ready: str, limit: float, environment: dic
 
 
 def _plain_environment() -> dict[str, str]:
-    return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/root"}
+    return {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": "/root",
+    }
 
 
 @operation("process.stop", "stop {name}")
@@ -154,7 +163,9 @@ def service_stop(unit: str) -> None:
 
 def service_active(unit: str) -> bool:
     """As ``systemctl is-active`` says."""
-    return subprocess.run(["systemctl", "--quiet", "is-active", unit], timeout=30, check=False).returncode == 0
+    return (
+        subprocess.run(["systemctl", "--quiet", "is-active", unit], timeout=30, check=False).returncode == 0
+    )
 
 
 def _systemctl(verb: str, unit: str) -> None:

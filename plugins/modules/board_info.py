@@ -52,11 +52,11 @@ libvirt:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netlab.testbed.plugins.module_utils import board_facts, domain_ops, link_ops
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
-
 
 Domains = dict[str, dict[str, Any]]
 

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: guest
 short_description: Guests of a board, as a list
 description:
-  - Leaves exactly the guests listed, each running, its agent answering, its address set and C(netserver) listening in it.
+  - Leaves exactly the guests listed, each running, its agent answering, its address set and C(netserver) listening.
   - All are started before the first is waited for.
   - Domains that this testbed did not make are left as they are; one with a wanted guest's name is refused.
 options:
@@ -43,9 +43,9 @@ options:
         required: true
   interfaces:
     description:
-      - What each guest's NIC is connected to, in the order of O(guests). C(type=ethernet) with C(dev), an interface that
-        is there; C(type=user) with C(address) and C(prefix) of QEMU's own network, and the guest's C(guest_address) and
-        C(guest_gateway) in it, which then stand for O(guests[].address) and O(guests[].gateway).
+      - What each guest's NIC is connected to, in the order of O(guests). C(type=ethernet) with C(dev), an interface
+        that is there; C(type=user) with C(address) and C(prefix) of QEMU's own network, and the guest's
+        C(guest_address) and C(guest_gateway) in it, which then stand for O(guests[].address) and O(guests[].gateway).
       - C(offloads) switches what virtio offers, C(host) and C(guest) side, by the names of libvirt's C(driver) element.
     type: list
     elements: dict
@@ -122,6 +122,7 @@ steps:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netlab.testbed.plugins.module_utils import domain_ops, guest_plan
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import LEDGER_OPTION, change_board
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
@@ -164,7 +165,9 @@ def main() -> None:
     )
     guests, interfaces = module.params["guests"], module.params["interfaces"]
     if len(guests) != len(interfaces):
-        module.fail_json(msg=f"{len(guests)} guests and {len(interfaces)} interfaces: there must be one for each")
+        module.fail_json(
+            msg=f"{len(guests)} guests and {len(interfaces)} interfaces: there must be one for each"
+        )
     shared = {key: module.params[key] for key in SHARED}
     wanted: list[dict[str, Any]] = [
         {**shared, **guest, "interface": interface, **_in_own_network(interface)}

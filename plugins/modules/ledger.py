@@ -69,6 +69,7 @@ undone:
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
 from ansible_collections.netlab.testbed.plugins.module_utils.observe import drift, observe
@@ -83,7 +84,7 @@ def would_undo(ledger: Ledger) -> list[str]:
 def undo(module: AnsibleModule, scopes: list[str]) -> list[str]:
     """Replay the scopes (topology before board); what was undone. Ends the module when something stays."""
     # registers every operation; imported here because it takes what only a board with guests has
-    from ansible_collections.netlab.testbed.plugins.module_utils import all_ops  # noqa: F401, PLC0415
+    from ansible_collections.netlab.testbed.plugins.module_utils import all_ops  # noqa: F401
 
     undone: list[str] = []
     stuck: list[str] = []

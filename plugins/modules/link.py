@@ -81,6 +81,7 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netlab.testbed.plugins.module_utils import link_ops, link_plan
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import LEDGER_OPTION, change_board
 

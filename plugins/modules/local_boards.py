@@ -56,12 +56,15 @@ steps:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netlab.testbed.plugins.module_utils import local_board
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
 
 
-def plan(current: dict[str, set[str]], boards: list[str], cables: list[dict[str, Any]], state: str) -> list[Step]:
+def plan(
+    current: dict[str, set[str]], boards: list[str], cables: list[dict[str, Any]], state: str
+) -> list[Step]:
     """``current``: each board that is up, and its interfaces."""
     if state == "absent":
         return [Step("local_board.stop", {"name": name}) for name in boards if name in current]
@@ -92,7 +95,9 @@ def main() -> None:
         up = set(local_board.current_boards())
         state = module.params["state"]
         current = {
-            name: local_board.current_links(name) if state == "present" and local_board.board_pid(name) else set()
+            name: local_board.current_links(name)
+            if state == "present" and local_board.board_pid(name)
+            else set()
             for name in names
             if name in up
         }

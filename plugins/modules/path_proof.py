@@ -60,6 +60,7 @@ proofs:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netlab.testbed.plugins.module_utils import domain_ops, path_proof
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_agent import GuestAgent
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
@@ -76,16 +77,17 @@ def runner(libvirtd: Any, guest: str) -> path_proof.Run:
 
 
 def prove(params: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was sent by the board itself, then by each guest."""
+    targets, counters = params["targets"], params["counters"]
     proofs = []
     if params["from_board"]:
-        for target in params["targets"]:
-            proofs.append(path_proof.prove_guest(None, path_proof.on_board, target, params["counters"]))
+        proofs = [path_proof.prove_guest(None, path_proof.on_board, target, counters) for target in targets]
     if params["guests"]:
         with domain_ops.connection() as libvirtd:
             for guest in params["guests"]:
-                counters = [counter for counter in params["counters"] if counter.get("guest") in (guest, None)]
-                for target in params["targets"]:
-                    proofs.append(path_proof.prove_guest(guest, runner(libvirtd, guest), target, counters))
+                run = runner(libvirtd, guest)
+                passed = [counter for counter in counters if counter.get("guest") in (guest, None)]
+                proofs += [path_proof.prove_guest(guest, run, target, passed) for target in targets]
     return proofs
 
 

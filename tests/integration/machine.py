@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -16,7 +15,9 @@ def _lines(*argv: str) -> set[str]:
 
 def snapshot() -> dict[str, set[str]]:
     """Links, namespaces, mounts, processes, pinned BPF objects, BPF programs, and files under /run."""
-    links = json.loads(subprocess.run(["ip", "-json", "link"], capture_output=True, timeout=30, check=True).stdout)
+    links = json.loads(
+        subprocess.run(["ip", "-json", "link"], capture_output=True, timeout=30, check=True).stdout
+    )
     return {
         "links": {f"{link['ifname']} {link.get('master', '')} {link.get('ifalias', '')}" for link in links},
         "addresses": _lines("ip", "-br", "address"),
@@ -35,7 +36,7 @@ def _namespaces() -> set[str]:
     for process in Path("/proc").iterdir():
         if process.name.isdigit() and _marked(process):
             for namespace in (process / "ns").iterdir():
-                found.add(os.readlink(namespace))
+                found.add(str(namespace.readlink()))
     return found
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from netlab.collection import find
 
+from netlab.collection import find
 from tests.integration.machine import more_than, snapshot
 
 pytestmark = [pytest.mark.root, pytest.mark.guest, pytest.mark.slow, pytest.mark.timeout(300)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from ansible_collections.netlab.testbed.plugins.filter.numbered import numbered
 from ansible_collections.netlab.testbed.plugins.module_utils.board_facts import features
 from ansible_collections.netlab.testbed.plugins.module_utils.local_board import wanted_cables
@@ -22,7 +23,10 @@ class TestLocalBoards:
         assert [step.op for step in steps] == ["local_board.start", "local_board.start", "local_board.wire"]
 
     def test_nothing_is_done_twice(self) -> None:
-        assert local_boards.plan({"a": {"lo", "eth1"}, "b": {"lo", "eth1"}}, ["a", "b"], [CABLE], "present") == []
+        assert (
+            local_boards.plan({"a": {"lo", "eth1"}, "b": {"lo", "eth1"}}, ["a", "b"], [CABLE], "present")
+            == []
+        )
 
     def test_only_boards_that_are_up_are_stopped(self) -> None:
         steps = local_boards.plan({"b": set()}, ["a", "b"], [], "absent")
@@ -39,7 +43,14 @@ class TestLocalBoards:
 
 
 def daemon_wanted(**changes: Any) -> dict[str, Any]:
-    return {"name": "d", "command": ["d", "-f"], "unit": None, "ready": "tcp:192.0.2.1:5", "limit": 1, **changes}
+    return {
+        "name": "d",
+        "command": ["d", "-f"],
+        "unit": None,
+        "ready": "tcp:192.0.2.1:5",
+        "limit": 1,
+        **changes,
+    }
 
 
 def daemon_now(**changes: Any) -> dict[str, Any]:
@@ -56,7 +67,10 @@ class TestDaemon:
 
     def test_started_anew_with_other_arguments_or_when_deaf(self) -> None:
         for now in (daemon_now(commands=[["d", "-x"]], listens=True), daemon_now(commands=[["d", "-f"]])):
-            assert [step.op for step in daemon.plan(now, daemon_wanted())] == ["process.stop", "process.start"]
+            assert [step.op for step in daemon.plan(now, daemon_wanted())] == [
+                "process.stop",
+                "process.start",
+            ]
 
     def test_a_port_that_somebody_else_has_is_an_error(self) -> None:
         with pytest.raises(BoardError, match=r"something else listens on 192\.0\.2\.1:5"):
@@ -73,7 +87,9 @@ class TestDaemon:
 
 class TestFeatures:
     def test_built_in_module_and_absent(self) -> None:
-        found = features({"CONFIG_BRIDGE": "y", "CONFIG_MACVTAP": "m"}, "kernel/drivers/net/macvtap.ko.xz: x", set())
+        found = features(
+            {"CONFIG_BRIDGE": "y", "CONFIG_MACVTAP": "m"}, "kernel/drivers/net/macvtap.ko.xz: x", set()
+        )
         assert found["bridge"] == {"available": True, "how": "built-in"}
         assert found["macvtap"] == {"available": True, "how": "module"}
         assert found["openvswitch"] == {"available": False, "how": "absent"}

@@ -7,11 +7,12 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.netlab.testbed.plugins.module_utils.domain_xml import digest_of, domain_xml
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_plan import plan
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import Refusal, Step
-from hypothesis import given
-from hypothesis import strategies as st
 
 Domains = dict[str, dict[str, Any]]
 
@@ -98,7 +99,10 @@ def test_somebody_elses_domain_is_refused() -> None:
 def test_a_users_disk_is_only_ever_laid_under() -> None:
     steps = plan({}, [guest(1, disk="/images/mine.qcow2", kernel=None)], 60)
     overlay = steps[0]
-    assert overlay.args == {"path": "/var/lib/netlab-testbed/disks/guest1.qcow2", "base": "/images/mine.qcow2"}
+    assert overlay.args == {
+        "path": "/var/lib/netlab-testbed/disks/guest1.qcow2",
+        "base": "/images/mine.qcow2",
+    }
     assert "/images/mine.qcow2" not in steps[1].args["xml"]
 
 

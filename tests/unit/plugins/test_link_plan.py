@@ -7,10 +7,11 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK, NEWBORN, plan
-from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK, NEWBORN, plan
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step
 
 Links = dict[str, dict[str, Any]]
 
@@ -26,7 +27,13 @@ def apply(links: Links, step: Step) -> None:
     args = step.args
     if step.op == "link.add":
         if args["name"] not in links:
-            links[args["name"]] = {**NEWBORN, **copy.deepcopy(args), "addresses": [], "routes": [], "features": {}}
+            links[args["name"]] = {
+                **NEWBORN,
+                **copy.deepcopy(args),
+                "addresses": [],
+                "routes": [],
+                "features": {},
+            }
     elif step.op == "link.delete":
         links.pop(args["name"], None)
     elif args["name"] not in links:
@@ -61,15 +68,17 @@ wishes = st.fixed_dictionaries(
         "promiscuous": st.booleans(),
         "mtu": st.sampled_from([1500, 9000]),
         "addresses": st.lists(st.sampled_from(ADDRESSES), unique=True),
-        "features": st.fixed_dictionaries({}, optional={"tx-checksumming": st.booleans(), "rx-gro": st.booleans()}),
+        "features": st.fixed_dictionaries(
+            {}, optional={"tx-checksumming": st.booleans(), "rx-gro": st.booleans()}
+        ),
     },
 )
-made = st.lists(
-    st.tuples(st.sampled_from(["tap", "macvtap"]), st.booleans(), st.booleans()), max_size=4
-)
+made = st.lists(st.tuples(st.sampled_from(["tap", "macvtap"]), st.booleans(), st.booleans()), max_size=4)
 
 
-def wanted_links(nic: dict[str, Any], guests: list[tuple[str, bool, bool]], bridge: bool) -> list[dict[str, Any]]:
+def wanted_links(
+    nic: dict[str, Any], guests: list[tuple[str, bool, bool]], bridge: bool
+) -> list[dict[str, Any]]:
     wanted: list[dict[str, Any]] = [{"name": "eth1", **nic}]
     if bridge:
         wanted.append({"name": "nlbr0", "kind": "bridge", "up": True, "addresses": ["192.0.2.9/24"]})
@@ -136,7 +145,10 @@ def test_somebody_elses_bridge_is_refused() -> None:
 
 
 def test_a_nic_in_somebody_elses_bridge_is_refused() -> None:
-    links = {"eth1": {**NIC, "master": "br0"}, "br0": {**NEWBORN, "name": "br0", "kind": "bridge", "alias": ""}}
+    links = {
+        "eth1": {**NIC, "master": "br0"},
+        "br0": {**NEWBORN, "name": "br0", "kind": "bridge", "alias": ""},
+    }
     with pytest.raises(Refusal, match="eth1 is a port of br0"):
         plan(links, [{"name": "nlbr0", "kind": "bridge"}, {"name": "eth1", "master": "nlbr0"}])
 

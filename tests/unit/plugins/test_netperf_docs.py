@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf_command import (
-    CONTROL_PORT,
     DEFAULTS,
     KEYS,
     PRESETS,
@@ -21,6 +20,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils.netperf_command imp
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import MeasurementError
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf_parser import parse
+from ansible_collections.netlab.testbed.plugins.module_utils.path_proof import PORT as NETSERVER_PORT
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/instruments/netperf.md").read_text(encoding="utf-8")
@@ -86,11 +86,11 @@ def test_the_role_has_the_parameters_that_there_are() -> None:
     assert OPTIONS["test"]["default"] == DEFAULTS["test"]
 
 
-def test_the_role_and_the_module_know_the_same_port() -> None:
+def test_the_role_asks_at_the_port_where_the_testbeds_netservers_listen() -> None:
     defaults = yaml.safe_load(
         (ROOT / "roles/instrument_netperf/defaults/main.yml").read_text(encoding="utf-8")
     )
-    assert defaults["instrument_netperf_control_port"] == CONTROL_PORT
+    assert defaults["instrument_netperf_control_port"] == NETSERVER_PORT
 
 
 def test_the_page_shows_the_command_of_the_preset() -> None:

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.netlab.testbed.plugins.module_utils import steps as steps_module
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import (
@@ -114,8 +114,8 @@ def test_notes_tell_whether_they_changed_anything(tmp_path: Path) -> None:
 def test_ledgers_are_for_root_alone(tmp_path: Path) -> None:
     ledger = Ledger("topology", tmp_path / "deep" / "ledger")
     ledger.note(topology="tap")
-    assert os.stat(ledger.path).st_mode & 0o777 == 0o600
-    assert os.stat(ledger.root).st_mode & 0o777 == 0o700
+    assert ledger.path.stat().st_mode & 0o777 == 0o600
+    assert ledger.root.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"ledger"', '{"format": 99, "entries": []}'])
