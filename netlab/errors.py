@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that netlab raises on purpose, and the exit status each one ends with.
 
-    NetlabError                 1
-    ├── PlayFailed              1   a play failed on a board (and was rolled back)
-    ├── InvalidInput            2   usage, inventory, plan or variables; nothing was touched
-    ├── NotSupported            3   this board cannot do that
-    ├── BoardUnreachable        4   Ansible could not reach a board
-    ├── RuleBroken              5   measured, but the figures break a rule
-    └── Interrupted           130   Ctrl-C (after rollback)
+NetlabError                 1
+├── PlayFailed              1   a play failed on a board (and was rolled back)
+├── InvalidInput            2   usage, inventory, plan or variables; nothing was touched
+├── NotSupported            3   this board cannot do that
+├── BoardUnreachable        4   Ansible could not reach a board
+├── RuleBroken              5   measured, but the figures break a rule
+└── Interrupted           130   Ctrl-C (after rollback)
 """
 
 from __future__ import annotations
