@@ -44,7 +44,7 @@ class VerdictCache:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One prober at a time; a second waits, and then finds the first's verdict."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         with self.path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

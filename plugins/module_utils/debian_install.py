@@ -45,7 +45,7 @@ OPTIONS = (
 @contextlib.contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
     """Two boards may have packages installed on one machine at once: the second waits."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     deadline = time.monotonic() + LOCK_SECONDS
     with path.open("w") as lock:
         while True:

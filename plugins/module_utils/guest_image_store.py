@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,10 +44,20 @@ class Store:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One builder at a time; a second waits, and then finds the first's image."""
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_reachable()
         with (self.path / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _make_reachable(self) -> None:
+        """Make the folders, and let every user pass through them: where libvirt is as its distribution set it
+        up, QEMU runs as a user of its own and opens the kernel by its path. There is nothing secret in an
+        image."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for folder in (self.path.parent.parent, self.path.parent, self.path):
+            mode = stat.S_IMODE(folder.stat().st_mode)
+            if mode & 0o111 != 0o111:
+                folder.chmod(mode | 0o111)
 
     def current(self, recipe_digest: str) -> dict[str, Any] | None:
         """The current image if it was built by this recipe and is whole: a JSON read and two stats."""
@@ -79,6 +90,8 @@ class Store:
             with self.scratch() as scratch:
                 for name, content in contents.items():
                     _write_durably(scratch / name, content)
+                    (scratch / name).chmod(0o644)
+                scratch.chmod(0o755)
                 shutil.rmtree(folder, ignore_errors=True)
                 scratch.rename(folder)
         # The same bytes can come of other versions: a package may change where the guest takes nothing from

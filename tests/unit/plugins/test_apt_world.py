@@ -104,10 +104,7 @@ def test_apt_itself_reads_it_so(apt: Apt) -> None:
         capture_output=True, text=True, timeout=20, check=True,
     ).stdout.splitlines()  # fmt: skip
     assert 'APT::Architecture "arm64";' in dump
-    assert [line for line in dump if line.startswith("APT::Architectures::")] in (
-        [],
-        ['APT::Architectures:: "arm64";'],
-    )
+    assert not [line for line in dump if line.startswith("APT::Architectures") and "amd64" in line]
     assert not [line for line in dump if line.startswith("APT::Update::Post-Invoke") and '"";' not in line]
     assert f'Dir::State::status "{apt.world.path}/status";' in dump
 

@@ -60,6 +60,21 @@ def test_a_truncated_image_is_no_image(tmp_path: Path) -> None:
     assert store.current("d") is None
 
 
+def test_qemu_reaches_an_image_as_whatever_user_it_runs(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir(mode=0o700)
+    before = os.umask(0o077)
+    try:
+        made = publish(Store("x86_64", cache / "guest-image"), b"kernel")
+    finally:
+        os.umask(before)
+    for name in ("kernel", "initramfs"):
+        path = Path(str(made[name]))
+        assert path.stat().st_mode & 0o777 == 0o644
+        for folder in list(path.parents)[: len(path.relative_to(cache).parts)]:
+            assert folder.stat().st_mode & 0o111 == 0o111, folder
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"hash": 1, "recipe_digest": "d", "sizes": []}'])
 def test_a_damaged_record_means_building_anew(tmp_path: Path, text: str) -> None:
     store = Store("x86_64", tmp_path)
