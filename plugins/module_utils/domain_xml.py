@@ -111,5 +111,6 @@ def _channel_and_console(devices: ET.Element) -> None:
 
 def digest_of(xml: str) -> str | None:
     """The digest that a running domain was made with; None where the domain is not ours."""
-    mark = ET.fromstring(xml)  # noqa: S314  libvirtd wrote it.find(f"./metadata/{{{NAMESPACE}}}guest")
+    domain = ET.fromstring(xml)  # noqa: S314  libvirtd wrote it
+    mark = domain.find(f"./metadata/{{{NAMESPACE}}}guest")
     return None if mark is None else mark.get("digest", "")
