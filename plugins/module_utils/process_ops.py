@@ -110,8 +110,8 @@ def start(
                 f"{name} ended with status {process.returncode} before it listened on {ready}: {said}"
             )
         if time.monotonic() > deadline:
-            stop(name)
             said = log.read_text(encoding="utf-8", errors="replace").strip()[-500:]
+            stop(name)  # and its log with it
             raise BoardError(f"{name} does not listen on {ready} after {limit:.0f} s: {said}")
         time.sleep(0.01)
 
