@@ -61,6 +61,7 @@ def decisive(variables: Mapping[str, Any]) -> dict[str, Any]:
         and not key.startswith(FOUND)
         and "__" not in key
         and "_result_" not in key
+        and not key.endswith("_notes")
     }
 
 

@@ -65,7 +65,8 @@ printf '%s\n' "$NETLAB_TESTBED_QEMU_CONF" > /etc/libvirt/qemu.conf
 hostname "$NETLAB_TESTBED_HOSTNAME"
 ip link set lo up
 for link in ${NETLAB_TESTBED_LINKS:-}; do ip link add "$link" type veth peer name "far-$link"; done
-unset NETLAB_TESTBED_HOSTNAME NETLAB_TESTBED_SETUP NETLAB_TESTBED_PRIVATE NETLAB_TESTBED_LIBVIRT_CACHE NETLAB_TESTBED_QEMU_CONF NETLAB_TESTBED_LINKS
+unset NETLAB_TESTBED_HOSTNAME NETLAB_TESTBED_SETUP NETLAB_TESTBED_PRIVATE
+unset NETLAB_TESTBED_LIBVIRT_CACHE NETLAB_TESTBED_QEMU_CONF NETLAB_TESTBED_LINKS
 exec "$@"
 """
 # No systemd, no udev, no cgroups of its own: libvirt is told to do without. Guests run as the board's root, which
@@ -135,7 +136,11 @@ def run_in_board(name: str, argv: list[str]) -> str:
     if pid is None:
         raise BoardError(f"local board {name} is not up")
     done = subprocess.run(
-        ["nsenter", "-t", str(pid), "-a", "--", *argv], capture_output=True, text=True, timeout=15, check=False
+        ["nsenter", "-t", str(pid), "-a", "--", *argv],
+        capture_output=True,
+        text=True,
+        timeout=15,
+        check=False,
     )
     if done.returncode:
         raise BoardError(f"{name}: {' '.join(argv)}: {done.stderr.strip()}")
@@ -191,12 +196,11 @@ def start(name: str) -> None:
     ready, ready_write = os.pipe()
     errors, errors_write = os.pipe()
     try:
-        # The pipe's number is 3 or more here; the shell hands it on as 3, and closes it once it has said its word.
-        say_ready = f"echo ready >&{ready_write}; exec {ready_write}>&-; exec sleep infinity"
+        # By stdout: a POSIX shell need not know descriptors of two digits (dash does not).
+        say_ready = "echo ready; exec >/dev/null; exec sleep infinity"
         outside = subprocess.Popen(
             [*UNSHARE, "tini", "--", *ENTER_SETUP, "sh", "-c", say_ready], env=setup_environment(name),
-            pass_fds=(ready_write,), start_new_session=True, cwd="/",
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors_write,
+            start_new_session=True, cwd="/", stdin=subprocess.DEVNULL, stdout=ready_write, stderr=errors_write,
         )  # fmt: skip
         os.close(ready_write)
         os.close(errors_write)
@@ -204,8 +208,14 @@ def start(name: str) -> None:
         if not readable or not os.read(ready, 16):
             outside.kill()
             outside.wait()
-            said = os.read(errors, 4096).decode(errors="replace").strip() if select.select([errors], [], [], 0)[0] else ""
-            raise BoardError(f"local board {name} did not start: {said or f'not ready after {START_LIMIT:.0f} s'}")
+            said = (
+                os.read(errors, 4096).decode(errors="replace").strip()
+                if select.select([errors], [], [], 0)[0]
+                else ""
+            )
+            raise BoardError(
+                f"local board {name} did not start: {said or f'not ready after {START_LIMIT:.0f} s'}"
+            )
     finally:
         os.close(ready)
         os.close(errors)
@@ -251,7 +261,11 @@ def wire(a_board: str, a_link: str, b_board: str, b_link: str) -> None:
     # Born inside board a, the far end straight into board b: the machine itself never sees the cable.
     argv = ["ip", "link", "add", a_link, "type", "veth", "peer", "name", b_link, "netns", str(pids[b_board])]
     done = subprocess.run(
-        ["nsenter", "-t", str(pids[a_board]), "-n", "--", *argv], capture_output=True, text=True, timeout=15, check=False
+        ["nsenter", "-t", str(pids[a_board]), "-n", "--", *argv],
+        capture_output=True,
+        text=True,
+        timeout=15,
+        check=False,
     )
     if done.returncode:
         raise BoardError(f"cannot wire {a_board}/{a_link} to {b_board}/{b_link}: {done.stderr.strip()}")

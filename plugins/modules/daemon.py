@@ -38,6 +38,10 @@ options:
         description: Seconds to wait until it listens.
         type: float
         default: 20
+      environment:
+        description: Variables for the program, beside a plain PATH, HOME and LANG. A unit has its own.
+        type: dict
+        default: {}
   ledger:
     description: The ledger scope that records the changes.
     type: str
@@ -68,6 +72,7 @@ steps:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.netlab.testbed.plugins.module_utils import process_ops
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import LEDGER_OPTION, change_board
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
@@ -76,10 +81,10 @@ from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardE
 def current(daemon: dict[str, Any]) -> dict[str, Any]:
     """How it stands with one wanted daemon: who runs, and whether anybody listens."""
     pids = process_ops.marked(daemon["name"])
-    unit = daemon["unit"] if daemon["unit"] and process_ops.has_systemd() else None
+    unit: str | None = daemon["unit"] if process_ops.has_systemd() else None
     return {
         "unit": unit,
-        "active": bool(unit) and process_ops.service_active(unit),
+        "active": unit is not None and process_ops.service_active(unit),
         "commands": process_ops.command_lines(pids),
         "listens": process_ops.answers(daemon["ready"]),
     }
@@ -91,7 +96,9 @@ def plan(now: dict[str, Any], daemon: dict[str, Any]) -> list[Step]:
     if now["unit"]:
         if now["active"]:
             return []
-        return [Step("service.start", {"unit": now["unit"]}, undo=Step("service.stop", {"unit": now["unit"]}))]
+        return [
+            Step("service.start", {"unit": now["unit"]}, undo=Step("service.stop", {"unit": now["unit"]}))
+        ]
     # argv[0] may have been resolved or rewritten by the program itself
     same = any(line[1:] == command[1:] for line in now["commands"])
     if now["listens"] and (same or not now["commands"]):
@@ -101,9 +108,12 @@ def plan(now: dict[str, Any], daemon: dict[str, Any]) -> list[Step]:
     stop = Step("process.stop", {"name": name})
     start = Step(
         "process.start",
-        {"name": name, "argv": command, "ready": daemon["ready"], "limit": daemon["limit"]},
+        {
+            "name": name, "argv": command, "ready": daemon["ready"], "limit": daemon["limit"],
+            "environment": daemon.get("environment", {}),
+        },
         undo=stop,
-    )
+    )  # fmt: skip
     return [stop, start] if now["commands"] else [start]
 
 
@@ -120,6 +130,7 @@ def main() -> None:
                     "unit": {"type": "str"},
                     "ready": {"type": "str", "required": True},
                     "limit": {"type": "float", "default": 20},
+                    "environment": {"type": "dict", "default": {}},
                 },
             },
             **LEDGER_OPTION,
