@@ -70,7 +70,7 @@ def test_each_setting_is_in_the_docs(setting: settings.Setting) -> None:
 
 def test_each_inventory_variable_is_in_the_docs() -> None:
     schema = json.loads((ROOT / "docs/schemas/inventory.schema.json").read_text(encoding="utf-8"))
-    text = (ROOT / "docs/howto-lab-admin.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/inventory.md").read_text(encoding="utf-8")
     variables = schema["$defs"]["Variables"]["properties"]
     assert len(variables) > 5
     assert [name for name in variables if f"`{name}`" not in text] == []
