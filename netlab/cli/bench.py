@@ -65,6 +65,8 @@ def command(
     boards = inputs.checked_inventory(inventory)
     if resume is None:
         store = benching.new_run(results, wanted, boards)
+    else:
+        store.resume()
     with session(boards, verbose=verbose) as work:
         measurement = benching.measure(work, store)
     benching.show(store, json=json)

@@ -46,8 +46,6 @@ def unfinished_run(results: Path, name: str) -> RunStore:
 
 def measure(work: Session, store: RunStore) -> Measurement:
     """Measures what `store` lacks."""
-    if store.trials():
-        store.resume()
     work.progress.note(f"netlab: run {store.name} in {store.path}")
     measurement = Measurement(work, store)
     measurement.run()

@@ -41,8 +41,7 @@ class Measurement:
     def run(self) -> None:
         """Measures what is missing; raises where going on makes no sense, with what it takes to go on."""
         missing = self.store.missing()
-        planned = len(self.store.manifest.order)
-        self.work.progress.expect_trials(planned, planned - len(missing))
+        self.work.progress.expect_trials(missing, len(self.store.manifest.order) - len(missing))
         try:
             for (_, topology), specs in groupby(missing, key=lambda spec: (spec["block"], spec["topology"])):
                 self.work.interrupt.check()

@@ -82,7 +82,7 @@ def _rolled_back(
 
 
 def _say_log(error: NetlabError, outcome: Outcome) -> None:
-    if outcome.status != "canceled" and (log := logs.keep(outcome)):
+    if outcome.status not in ("canceled", "successful") and (log := logs.keep(outcome)):
         _add(error, f"full log: {log}", None)
 
 

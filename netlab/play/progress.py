@@ -7,8 +7,8 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TextIO, cast
 
 from netlab.play.events import Event, PlayStarted, TaskDone, TaskFailed, TaskStarted
@@ -21,10 +21,29 @@ PATIENCE = (10.0, 30.0)  # seconds until a task that still runs says so, and the
 
 @dataclass
 class Trials:
-    """How far a measurement is."""
+    """How far a measurement is. With several duts a trial has a result from each, and counts once."""
 
-    total: int
-    done: int = 0
+    planned: Sequence[Mapping[str, Any]]  # what is to be measured now, in order
+    before: int = 0  # trials that an earlier call measured
+    seen: set[int] = field(default_factory=set)
+
+    @property
+    def total(self) -> int:
+        return self.before + len(self.planned)
+
+    @property
+    def done(self) -> int:
+        return self.before + len(self.seen)
+
+    def take(self, trial: Mapping[str, Any]) -> None:
+        """One result is there."""
+        self.seen.add(trial["order"])
+
+    def now(self) -> str:
+        """The trial that is next to end, in words."""
+        left = (trial for trial in self.planned if trial["order"] not in self.seen)
+        trial = next(left, None)
+        return f"block {trial['block']}  {_what(trial)}" if trial else "measured"
 
 
 class Unbreakable:
@@ -61,14 +80,14 @@ class Progress(Listener):
     def end(self) -> None:
         """The play is over."""
 
-    def expect_trials(self, total: int, done: int = 0) -> None:
-        """A measurement of `total` trials begins, `done` of which an earlier call measured."""
-        self.trials = Trials(total, done)
+    def expect_trials(self, planned: Sequence[Mapping[str, Any]], before: int = 0) -> None:
+        """A measurement begins: what it will measure, and how many trials an earlier call did."""
+        self.trials = Trials(planned, before)
 
     def skip_trial(self, trial: Mapping[str, Any]) -> None:
         """A trial that will not be measured, and why."""
         if self.trials is not None:
-            self.trials.done += 1
+            self.trials.take(trial)
             self.note(trial_line(self.trials, trial, None))
 
     def note(self, line: str) -> None:
@@ -78,7 +97,7 @@ class Progress(Listener):
 
     def event(self, event: Event) -> None:
         if self.trials is not None and isinstance(event, TaskDone) and (trial := trial_of(event)):
-            self.trials.done += 1
+            self.trials.take(trial)
             self.note(trial_line(self.trials, trial, event.seconds))
 
     def interrupted(self, *, warned: bool) -> None:
@@ -195,9 +214,18 @@ class Live(Progress):
             self.bars.remove_task(self.line)
             self.line = None
 
-    def expect_trials(self, total: int, done: int = 0) -> None:
-        super().expect_trials(total, done)
-        self.bar = self.measured.add_task("trials", total=total, completed=done)
+    def expect_trials(self, planned: Sequence[Mapping[str, Any]], before: int = 0) -> None:
+        super().expect_trials(planned, before)
+        assert self.trials is not None
+        self.bar = self.measured.add_task(self.trials.now(), total=self.trials.total, completed=before)
+
+    def _moved(self) -> None:
+        if self.trials is not None and self.bar is not None:
+            self.measured.update(self.bar, completed=self.trials.done, description=self.trials.now())
+
+    def skip_trial(self, trial: Mapping[str, Any]) -> None:
+        super().skip_trial(trial)
+        self._moved()
 
     def note(self, line: str) -> None:
         self.console.print(line, markup=False, soft_wrap=True)
@@ -215,8 +243,7 @@ class Live(Progress):
                 self.note(f"{self.verb:<9} {event.board}  {event.task}  FAILED")
             case _:
                 return
-        if self.trials is not None and self.bar is not None:
-            self.measured.update(self.bar, completed=self.trials.done)
+        self._moved()
         if self.line is not None:
             self.bars.update(self.line, description=self._now())
 
@@ -247,15 +274,17 @@ def trial_line(trials: Trials, trial: Mapping[str, Any], took: float | None) -> 
     parts = (
         f"{trials.done:>3}/{trials.total}",
         f"block {trial.get('block')}",
-        str(trial.get("topology", "")),
-        str(trial.get("scenario", "")),
-        str(trial.get("instrument", "")),
+        _what(trial),
         str(trial.get("board") or ""),
         figure,
         f"{status}: {why}" if why else status,
         seconds(took) if took is not None else "",
     )
     return "bench     " + "  ".join(part for part in parts if part)
+
+
+def _what(trial: Mapping[str, Any]) -> str:
+    return "  ".join(str(trial.get(key, "")) for key in ("topology", "scenario", "instrument"))
 
 
 def seconds(value: float) -> str:

@@ -180,6 +180,8 @@ def test_an_interrupted_run_is_resumed_without_losing_or_repeating_a_trial(netla
     ended = netlab("bench", "--resume", "latest", "-i", lab.inventory)
     assert ended.status == 0, ended.err
     assert [line["order"] for line in lines(lab)] == [1, 2, 3, 4, 5, 6]
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert (manifest["state"], len(manifest["resumed"])) == ("complete", 1)
 
 
 @pytest.fixture

@@ -70,13 +70,25 @@ def test_trials_are_counted() -> None:
     stream = io.StringIO()
     lines = Lines(stream)
     lines.begin("bench")
-    lines.expect_trials(12, done=2)
+    lines.expect_trials([{**TRIAL, "order": order} for order in range(3, 13)], before=2)
     lines.event(done("Measure", took=3.1, result={"trial": TRIAL}))
     lines.skip_trial({**TRIAL, "order": 4, "status": "failed", "reason": "no route\nto host", "metrics": {}})
     assert stream.getvalue().splitlines() == [
         "bench       3/12  block 2  somepath  latency  someinstrument  board1  p50 43.2 us  ok  3.1 s",
         "bench       4/12  block 2  somepath  latency  someinstrument  failed: no route",
     ]
+
+
+def test_a_trial_with_a_result_from_each_of_two_duts_counts_once() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    lines.begin("bench")
+    lines.expect_trials([TRIAL])
+    for board in ("board1", "board3"):
+        lines.event(TaskDone(board=board, task="m", changed=False, seconds=1.0, result={"trial": TRIAL}))
+    assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["1/1", "1/1"]
+    assert lines.trials is not None
+    assert lines.trials.now() == "measured"
 
 
 def test_verbose_is_what_ansible_printed() -> None:
@@ -103,7 +115,7 @@ def test_the_live_display_names_play_board_and_task(monkeypatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     live = Live(stream)
-    live.expect_trials(12)
+    live.expect_trials([{**TRIAL, "order": order} for order in range(3, 15)])
     live.begin("bench")
     live.event(PlayStarted(name="Datapath"))
     live.event(TaskStarted(board="board1", task="Guests run"))
@@ -112,7 +124,7 @@ def test_the_live_display_names_play_board_and_task(monkeypatch) -> None:
     live.live.refresh()
     live.end()
     shown = stream.getvalue()
-    for words in ("bench", "Datapath", "board1: Guests run", "1/12", "p50 43.2 us"):
+    for words in ("bench", "Datapath", "board1: Guests run", "1/12", "p50 43.2 us", "block 2  somepath"):
         assert words in shown
 
 
