@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase as fnmatch
 from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step
@@ -20,14 +21,21 @@ SETTABLE = ("mac", "mtu", "promiscuous", "master", "up")
 Link = Mapping[str, Any]
 
 
-def plan(current: Mapping[str, Link], wanted: Sequence[Link]) -> list[Step]:
+def plan(current: Mapping[str, Link], wanted: Sequence[Link], surplus: str = "") -> list[Step]:
     """Steps that make every wanted link so, in the order given (a bridge before its ports).
 
     ``current`` maps names to links as :func:`link_ops.read` gives them. A wanted key that is absent or None
     is left as it is; ``addresses`` is the whole list of IPv4 addresses that the link is to have.
+    ``surplus`` is a pattern (fnmatch): a link of ours whose name it matches, and that is not wanted, goes.
     """
     there = {name: dict(link) for name, link in current.items()}
-    steps: list[Step] = []
+    names = {link["name"] for link in wanted}
+    # Nothing to undo: its making is in the ledger, and that entry's undo ends in the same absence.
+    steps = [
+        Step("link.delete", {"name": name, "kind": link["kind"]})
+        for name, link in current.items()
+        if link.get("alias") == MARK and fnmatch(name, surplus) and name not in names
+    ]
     for link in wanted:
         name = link["name"]
         if link.get("kind"):

@@ -10,7 +10,7 @@ short_description: Links of a board, as a list
 description:
   - Makes bridges, taps and macvtaps, and sets what interfaces are to be like, through rtnetlink.
   - A link that this testbed did not make is configured where it is named without a kind, and never removed.
-  - There is no state absent. What was done is undone by replaying the ledger (M(netlab.testbed.ledger)).
+  - What was done is undone by replaying the ledger (M(netlab.testbed.ledger)).
 options:
   links:
     description: The links, in the order in which they are to be made.
@@ -51,6 +51,10 @@ options:
       features:
         description: Offloads by the names of C(ethtool -k), and whether they are on.
         type: dict
+  surplus:
+    description: A pattern of names. Links that this testbed made, whose name it matches, and that are not listed, go.
+    type: str
+    default: ""
   ledger:
     description: The ledger scope that records the changes.
     type: str
@@ -102,6 +106,7 @@ LINK_OPTIONS = {
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
+            "surplus": {"type": "str", "default": ""},
             "links": {"type": "list", "elements": "dict", "required": True, "options": LINK_OPTIONS},
             **LEDGER_OPTION,
         },
@@ -109,7 +114,7 @@ def main() -> None:
     )
     wanted = module.params["links"]
     with_features = [link["name"] for link in wanted if link["features"]]
-    change_board(module, lambda: link_plan.plan(link_ops.read(with_features), wanted))
+    change_board(module, lambda: link_plan.plan(link_ops.read(with_features), wanted, module.params["surplus"]))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,9 @@ def test_more_guests_and_fewer(lab: dict[str, set[str]]) -> None:
     netlab("deploy", "-t", "tap", "--guests", "2")
     assert [guest["name"] for guest in board("testdut")["guests"]] == ["guest1", "guest2"]
     netlab("deploy", "-t", "tap", "--guests", "1")
-    assert [guest["name"] for guest in board("testdut")["guests"]] == ["guest1"]
+    carried = board("testdut")
+    assert [guest["name"] for guest in carried["guests"]] == ["guest1"]
+    assert [name for name in carried["board"]["interfaces"] if name.startswith("nltap")] == ["nltap1"]
 
 
 def test_destroy_leaves_nothing(lab: dict[str, set[str]]) -> None:

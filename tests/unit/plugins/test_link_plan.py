@@ -164,6 +164,13 @@ def test_a_link_of_ours_of_another_make_is_made_anew() -> None:
     assert [step.op for step in steps] == ["link.delete", "link.add"]
 
 
+def test_surplus_links_of_ours_go_and_nobody_elses() -> None:
+    ours = {**NEWBORN, "kind": "tap", "alias": MARK}
+    links = {"nltap1": ours, "nltap2": ours, "nltap3": {**ours, "alias": ""}, "nlbr0": ours}
+    steps = plan(links, [{"name": "nltap1", "kind": "tap"}], surplus="nltap*")
+    assert [step.args["name"] for step in steps] == ["nltap2"]
+
+
 def test_an_offload_that_the_driver_has_fixed_is_an_error() -> None:
     nic = {**NIC, "fixed_features": ["rx-gro"]}
     with pytest.raises(BoardError, match="does not let rx-gro be changed"):
