@@ -26,6 +26,7 @@ from netlab.play.events import Event, Printed, from_runner
 from netlab.play.interrupt import Interrupt
 from netlab.play.outcome import Outcome
 from netlab.play.processes import kill_below
+from netlab.play.terminal import closed_at_once
 
 POLL = 0.2  # seconds between two looks at the interrupt, the deadline and the clock of the progress display
 GRACE = 10.0  # seconds that Ansible has to end by itself after SIGINT, before it and all below it are killed
@@ -103,7 +104,8 @@ class _Run:
 
         config = self._configuration()
         runner = Runner(config, event_handler=self._event, cancel_callback=self._stop_now)
-        runner.run()
+        with closed_at_once():
+            runner.run()
         result = self.result
         result.broken = self.broken
         result.status = self.stopping or runner.status
