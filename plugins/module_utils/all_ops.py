@@ -6,10 +6,11 @@ from __future__ import annotations
 from ansible_collections.netlab.testbed.plugins.module_utils import (
     accelerator_ops,
     domain_ops,
+    link_features,
     link_ops,
     ovs_ops,
     process_ops,
     xdp_ops,
 )
 
-__all__ = ["accelerator_ops", "domain_ops", "link_ops", "ovs_ops", "process_ops", "xdp_ops"]
+__all__ = ["accelerator_ops", "domain_ops", "link_features", "link_ops", "ovs_ops", "process_ops", "xdp_ops"]

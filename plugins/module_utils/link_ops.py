@@ -6,10 +6,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
-import json
 import os
 import stat
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from ansible_collections.netlab.testbed.plugins.module_utils import link_features
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, operation
 
@@ -49,7 +48,7 @@ def read(names_with_features: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
                 links[out]["routes"].append(_route(message))
     for name in names_with_features:
         if name in links:
-            links[name]["features"], links[name]["fixed_features"] = read_features(name)
+            links[name]["features"], links[name]["fixed_features"] = link_features.read(name)
     return links
 
 
@@ -88,20 +87,6 @@ def _route(message: Any) -> dict[str, Any]:
         "scope": message["scope"],
     }
     return {key: value for key, value in route.items() if value is not None}
-
-
-def read_features(name: str) -> tuple[dict[str, bool], list[str]]:
-    """(feature -> on, names that the driver has fixed), by ``ethtool --json -k``."""
-    done = subprocess.run(
-        ["ethtool", "--json", "-k", name], capture_output=True, text=True, timeout=10, check=False
-    )
-    if done.returncode:
-        raise BoardError(f"cannot read the offloads of {name}: {done.stderr.strip()}")
-    (features,) = json.loads(done.stdout)
-    del features["ifname"]
-    return {key: value["active"] for key, value in features.items()}, [
-        key for key, value in features.items() if value["fixed"]
-    ]
 
 
 def _index(ip: IPRoute, name: str) -> int | None:
@@ -192,19 +177,6 @@ def set_link(name: str, settings: dict[str, Any]) -> None:
         if mask:
             on = sum(bit for key, bit in bits.items() if settings.get(key))
             ip.link("set", index=index, flags=on, change=mask)
-
-
-@operation("link.features", "set offloads of {name}: {features}")
-def set_features(name: str, features: dict[str, bool]) -> None:
-    """``ethtool -K``. Kernel and driver may turn others with them: only those named are restored."""
-    if not features or not Path(f"/sys/class/net/{name}").exists():
-        return
-    switches = [word for key, on in features.items() for word in (key, "on" if on else "off")]
-    done = subprocess.run(
-        ["ethtool", "-K", name, *switches], capture_output=True, text=True, timeout=10, check=False
-    )
-    if done.returncode:
-        raise BoardError(f"cannot set the offloads of {name}: {done.stderr.strip()}")
 
 
 @operation("link.address_add", "add {address} to {name}")

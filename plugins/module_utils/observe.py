@@ -9,6 +9,7 @@ as well as what failed. What changes by itself (counters, carriers, indices) is 
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,12 +17,12 @@ from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledge
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
 
 Entry = dict[str, Any]
-LINK_KEYS = ("kind", "alias", "mac", "mtu", "master", "up", "promiscuous", "addresses")
+IP_TIMEOUT = 10  # seconds
 
 
 def _links(entries: list[Entry]) -> dict[str, Any]:
-    """Links of ours, and those that a step names."""
-    from ansible_collections.netlab.testbed.plugins.module_utils import link_ops
+    """Links of ours, and those that a step names; by ip(8), which answers in 5 ms where pyroute2 takes 80 to import."""
+    from ansible_collections.netlab.testbed.plugins.module_utils import link_features
 
     named = {entry["step"]["args"].get("name") for entry in entries}
     switched: dict[str, set[str]] = {}
@@ -30,15 +31,27 @@ def _links(entries: list[Entry]) -> dict[str, Any]:
             switched.setdefault(entry["step"]["args"]["name"], set()).update(
                 entry["step"]["args"]["features"]
             )
+    argv = ["ip", "-json", "-details", "address", "show"]
+    told = subprocess.run(argv, capture_output=True, timeout=IP_TIMEOUT, check=True).stdout
     seen = {}
-    for name, link in link_ops.read(switched).items():
-        if link["alias"] == MARK or name in named:
-            features = {key: link["features"].get(key) for key in sorted(switched.get(name, ()))}
-            addresses = sorted(link["addresses"])
+    for link in filter(None, json.loads(told)):
+        name = link["ifname"]
+        if link.get("ifalias") == MARK or name in named:
+            features = link_features.read(name)[0] if name in switched else {}
             seen[name] = {
-                **{key: link[key] for key in LINK_KEYS},
-                "addresses": addresses,
-                "features": features,
+                "kind": link.get("linkinfo", {}).get("info_kind"),
+                "alias": link.get("ifalias", ""),
+                "mac": link.get("address"),
+                "mtu": link["mtu"],
+                "master": link.get("master", ""),
+                "up": "UP" in link["flags"],
+                "promiscuous": "PROMISC" in link["flags"],
+                "addresses": sorted(
+                    f"{address['local']}/{address['prefixlen']}"
+                    for address in link.get("addr_info", [])
+                    if address["family"] == "inet"
+                ),
+                "features": {key: features.get(key) for key in sorted(switched.get(name, ()))},
             }
     return seen
 
