@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ NAME = "netlab.testbed"
 INSIDE = Path("ansible_collections", *NAME.split("."))
 TOPOLOGY_PREFIX = "datapath_"
 INSTRUMENT_PREFIX = "instrument_"
+DEFAULT_INVENTORY = "inventory/local"
 
 
 @dataclass(frozen=True)
@@ -96,3 +98,9 @@ def find() -> Collection:
         f"the Ansible collection {NAME} is not where it is installed with netlab: {beside / INSIDE}",
         hint="pip install --force-reinstall netlab-testbed",
     )
+
+
+def inventory_option(inventory: str) -> str:
+    """What a suggested command needs behind it to mean this inventory: ` -i lab`, or nothing."""
+    default = (DEFAULT_INVENTORY, str(find().root / DEFAULT_INVENTORY))
+    return "" if inventory in default else f" -i {shlex.quote(inventory)}"

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from netlab.cli.options import DEFAULT_RESULTS
 from netlab.cli.session import Session
+from netlab.collection import inventory_option
 from netlab.errors import BoardUnreachable, Interrupted, NetlabError, NotSupported, PlayFailed, RuleBroken
 from netlab.play.events import Event
 from netlab.play.outcome import Outcome, trial_of
@@ -49,7 +52,7 @@ class Measurement:
         except BaseException as error:
             self.store.finish("interrupted")
             if isinstance(error, NetlabError):
-                error.hint = f"netlab bench --resume {self.store.name}"
+                error.hint = self._try(f"bench --resume {self.store.name}", inventory=True)
             raise
         self._facts_after()
         self.store.finish("complete")
@@ -62,17 +65,23 @@ class Measurement:
             first = failed[0] if failed else lost[0]["reason"]
             return PlayFailed(
                 f"{len(lost)} of {len(self.store.manifest.order)} trials failed; the first reason:\n{first}",
-                hint=f"netlab report {self.store.name}   (the reasons stand under the table)",
+                hint=self._try(f"report {self.store.name}") + "   (the reasons stand under the table)",
             )
         return self.errors[0] if self.errors else self._broken_rule()
+
+    def _try(self, command: str, *, inventory: bool = False) -> str:
+        """A command for the user, with the options that make it mean this run on these boards."""
+        results = self.store.path.parent
+        options = "" if results == DEFAULT_RESULTS else f" --results {shlex.quote(str(results))}"
+        if inventory:
+            options = inventory_option(str(self.work.inventory.path)) + options
+        return f"netlab {command}{options}"
 
     def _broken_rule(self) -> NetlabError | None:
         from netlab import analysis  # numpy, once the measuring is over
 
         if broken := analysis.broken(self.store.rows()):
-            return RuleBroken(
-                "\n".join(broken), hint=f"netlab report {self.store.name}   (marks each of them)"
-            )
+            return RuleBroken("\n".join(broken), hint=self._try(f"report {self.store.name}"))
         return None
 
     def _group(self, topology: str, specs: Sequence[Spec]) -> None:

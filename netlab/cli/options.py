@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_INVENTORY = "inventory/local"
+from netlab.collection import DEFAULT_INVENTORY as DEFAULT_INVENTORY
+
 DEFAULT_RESULTS = Path("results")
 
 Inventory = Annotated[

@@ -55,14 +55,14 @@ def destruction(outcome: Outcome) -> None:
 
 def status(outcome: Outcome, inventory: Inventory) -> None:
     """A line a board, and a line more for each guest after its first."""
-    unreachable = {event.board: event.message for event in outcome.unreachable}
+    unreachable = {event.board for event in outcome.unreachable}
     keys = ("topology", "state", "accelerator", "libvirt")
     rows: list[list[Any]] = []
     for board in inventory.boards:
         report = outcome.reports.get(board)
         if report is None:
             why = "unreachable" if board in unreachable else "not up"
-            rows.append([board, None, why, None, None, unreachable.get(board)])
+            rows.append([board, None, why, None, None, None])
             continue
         guests = [_guest(guest) for guest in report.get("guests") or []] or ["-"]
         rows.append([board, *(report.get(key) or None for key in keys), guests[0]])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from netlab.collection import inventory_option
 from netlab.errors import BoardUnreachable, Interrupted, InvalidInput, NetlabError, NotSupported, PlayFailed
 from netlab.play.events import (
     Event,
@@ -132,16 +133,18 @@ class Outcome:
                     hint="put at least one board into the group duts and one into the group peers",
                 )
             return None
+        again = inventory_option(self.inventory)
         if self.unmet:
             return NotSupported(
-                "\n".join(self.unmet), hint="netlab check   (what each board can do, and why not)"
+                "\n".join(self.unmet), hint=f"netlab check{again}   (what each board can do, and why not)"
             )
         if self.failures:
             return PlayFailed("\n".join(_failure(failure) for failure in self.failures))
         if self.unreachable:
+            events = sorted(self.unreachable, key=lambda event: event.board)
             return BoardUnreachable(
-                "\n".join(f"{event.board} cannot be reached: {event.message}" for event in self.unreachable),
-                hint=f"ansible -i {self.inventory} all -m ping",
+                "\n".join(f"{event.board} cannot be reached: {event.message}" for event in events),
+                hint=f"ansible -i {self.inventory} all -m ping   (is it up, and does SSH sign in?)",
             )
         when = "in the middle" if self.begun else "before the first task"
         return PlayFailed(f"Ansible ended {when} of {self.play}:\n{self._said()}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from netlab.collection import inventory_option
 from netlab.errors import NetlabError
 from netlab.play import logs
 from netlab.play.interrupt import Interrupt
@@ -20,7 +21,6 @@ from netlab.play.progress import Progress
 from netlab.play.runner import Listener, Play, run
 
 ROLLBACK = "rollback"
-LEFT = "netlab destroy   (removes what is left, by the record on each board)"
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,10 @@ def _rolled_back(
     if error is None:
         return "rolled back: all that netlab had changed on the boards is undone", None
     _say_log(error, outcome)
+    left = f"netlab destroy{inventory_option(play.inventory)}   (removes what is left, by the record on each board)"
     if outcome.status == "canceled":
-        return "the rollback was stopped before its end", LEFT
-    return f"the rollback failed as well:\n{error}", LEFT
+        return "the rollback was stopped before its end", left
+    return f"the rollback failed as well:\n{error}", left
 
 
 def _say_log(error: NetlabError, outcome: Outcome) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -172,7 +173,7 @@ def test_an_interrupted_run_is_resumed_without_losing_or_repeating_a_trial(netla
     assert ended.returncode == 130, ended.stderr
     (run,) = (lab.folder / "results").iterdir()
     said = ended.stderr
-    assert f"try: netlab bench --resume {run.name}" in said
+    assert f"try: netlab bench --resume {run.name} -i {lab.inventory}\n" in said
     assert json.loads((run / "manifest.json").read_text())["state"] == "interrupted"
     before = len(lines(lab))
     assert 2 <= before < 6
@@ -217,7 +218,9 @@ def test_demo_removes_everything_when_it_is_interrupted(lab, demo) -> None:
     ended = stopped(lab, "demo", "--blocks", "1", after="Build")
     assert ended.returncode == 130, ended.stderr
     assert (lab.folder / "inventory/local/gone").exists()
-    assert "try: netlab bench --resume " in ended.stderr
+    assert re.search(r"try: netlab bench --resume \S+\n", ended.stderr), (
+        "-i inventory/local goes without saying"
+    )
 
 
 def stopped(lab, *words: str, after: str) -> subprocess.CompletedProcess[str]:

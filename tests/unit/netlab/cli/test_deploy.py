@@ -98,7 +98,7 @@ def test_a_board_that_cannot_do_it_exits_3(netlab, lab) -> None:
     assert ended.status == 3
     assert "netlab: board1: no openvswitch\n" in ended.err
     assert "nothing was changed on any board" in ended.err
-    assert "try: netlab check" in ended.err
+    assert f"try: netlab check -i {lab.inventory} " in ended.err
 
 
 def test_a_board_that_cannot_be_reached_exits_4(netlab, lab) -> None:

@@ -99,7 +99,7 @@ def test_a_rollback_that_fails_says_what_to_do(lab) -> None:
     assert "the rollback failed as well:\nboard1: the task 'Undo' failed:\n  nlbr0 is busy" in str(done.error)
     assert done.error is not None
     assert done.error.hint is not None
-    assert done.error.hint.startswith("netlab destroy")
+    assert done.error.hint.startswith(f"netlab destroy -i {lab.inventory} ")
 
 
 def test_ctrl_c_rolls_back(lab) -> None:
@@ -125,7 +125,7 @@ def test_a_third_ctrl_c_stops_the_rollback_too(lab) -> None:
     assert isinstance(done.error, Interrupted)
     assert "the rollback was stopped before its end" in str(done.error)
     assert done.error.hint is not None
-    assert done.error.hint.startswith("netlab destroy")
+    assert done.error.hint.startswith(f"netlab destroy -i {lab.inventory} ")
 
 
 def test_only_the_newest_logs_are_kept(lab, monkeypatch) -> None:
