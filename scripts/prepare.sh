@@ -4,8 +4,9 @@
 # Needs from ./lab: root, venv, wanted, say, die, ready.
 : "${root:?}" "${venv:?}" "${wanted:?}"
 
-# What the test suite runs itself. What boards need is installed by the role `board`, not here.
-test_programs='git shellcheck'
+# What the test suite runs itself, and the package it is in where that has another name. What boards need is
+# installed by the roles, not here.
+test_programs='cpio git shellcheck ssh:openssh-client'
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -103,7 +104,7 @@ prepare() {
     fi
     if [ "$layer" = test ]; then
         for program in $test_programs; do
-            command -v "$program" >/dev/null || missing="${missing:-}${missing:+ }$program"
+            command -v "${program%:*}" >/dev/null || missing="${missing:-}${missing:+ }${program#*:}"
         done
         # shellcheck disable=SC2086 # a list of words
         [ -z "${missing:-}" ] || need_os_packages $missing
