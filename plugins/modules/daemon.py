@@ -42,15 +42,8 @@ options:
         description: Variables for the program, beside a plain PATH, HOME and LANG. A unit has its own.
         type: dict
         default: {}
-  ledger:
-    description: The ledger scope that records the changes.
-    type: str
-    choices: [board, topology]
-    default: topology
+extends_documentation_fragment: [netlab.testbed.change]
 author: netlab-testbed maintainers (@netlab-testbed)
-attributes:
-  check_mode: {support: full, description: Says what would be done.}
-  diff_mode: {support: full, description: Lists the steps.}
 """
 
 EXAMPLES = r"""

@@ -77,15 +77,8 @@ options:
     description: Seconds until a guest's agent must answer.
     type: float
     default: 90
-  ledger:
-    description: The ledger scope that records the changes.
-    type: str
-    choices: [board, topology]
-    default: topology
+extends_documentation_fragment: [netlab.testbed.change]
 author: netlab-testbed maintainers (@netlab-testbed)
-attributes:
-  check_mode: {support: full, description: Says what would be done.}
-  diff_mode: {support: full, description: Lists the steps.}
 """
 
 EXAMPLES = r"""

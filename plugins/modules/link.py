@@ -55,15 +55,8 @@ options:
     description: A pattern of names. Links that this testbed made, whose name it matches, and that are not listed, go.
     type: str
     default: ""
-  ledger:
-    description: The ledger scope that records the changes.
-    type: str
-    choices: [board, topology]
-    default: topology
+extends_documentation_fragment: [netlab.testbed.change]
 author: netlab-testbed maintainers (@netlab-testbed)
-attributes:
-  check_mode: {support: full, description: Says what would be done.}
-  diff_mode: {support: full, description: Lists the steps.}
 """
 
 EXAMPLES = r"""
@@ -114,7 +107,9 @@ def main() -> None:
     )
     wanted = module.params["links"]
     with_features = [link["name"] for link in wanted if link["features"]]
-    change_board(module, lambda: link_plan.plan(link_ops.read(with_features), wanted, module.params["surplus"]))
+    change_board(
+        module, lambda: link_plan.plan(link_ops.read(with_features), wanted, module.params["surplus"])
+    )
 
 
 if __name__ == "__main__":

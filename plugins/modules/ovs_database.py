@@ -11,16 +11,8 @@ description:
   - Makes an empty Open vSwitch database and a folder for sockets, both apart from those of the distribution's
     service, and tells which programs are to run on them (see M(netlab.testbed.daemon)).
   - There is no state absent. What was done is undone by replaying the ledger (M(netlab.testbed.ledger)).
-options:
-  ledger:
-    description: The ledger scope that records the changes.
-    type: str
-    choices: [board, topology]
-    default: topology
+extends_documentation_fragment: [netlab.testbed.change]
 author: netlab-testbed maintainers (@netlab-testbed)
-attributes:
-  check_mode: {support: full, description: Says what would be done.}
-  diff_mode: {support: full, description: Lists the steps.}
 """
 
 EXAMPLES = r"""

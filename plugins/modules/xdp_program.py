@@ -58,15 +58,8 @@ options:
     description: Seconds after which a silent station is forgotten.
     type: int
     default: 300
-  ledger:
-    description: The ledger scope that records the changes.
-    type: str
-    choices: [board, topology]
-    default: topology
+extends_documentation_fragment: [netlab.testbed.change]
 author: netlab-testbed maintainers (@netlab-testbed)
-attributes:
-  check_mode: {support: full, description: Says what would be done.}
-  diff_mode: {support: full, description: Lists the steps.}
 """
 
 EXAMPLES = r"""

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documentation of every module that changes a board says alike."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """``extends_documentation_fragment: [netlab.testbed.change]``."""
+
+    DOCUMENTATION = r"""
+options:
+  ledger:
+    description: The ledger scope that records the changes.
+    type: str
+    choices: [board, topology]
+    default: topology
+attributes:
+  check_mode: {support: full, description: Says what would be done.}
+  diff_mode: {support: full, description: Lists the steps.}
+"""
