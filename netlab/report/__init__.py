@@ -39,8 +39,9 @@ def render(source: Source, fmt: str = "table", width: int | None = None) -> str:
 def write_html(source: Source, path: Path | None = None) -> Path:
     """Write the report as one HTML file, by default into the run's folder, whole or not at all."""
     from netlab.report import html, summary
+    from netlab.report.source import REPORT
 
-    target = path or source.path / html.REPORT
+    target = path or source.path / REPORT
     content = html.render(summary.summarise(source)).encode("utf-8", "backslashreplace")
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:

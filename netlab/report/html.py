@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 
 from netlab.report import figure
 from netlab.report.summary import Summary, order_by_block, plan_lines
+from netlab.report.table import cells, headers
 from netlab.report.text import figure as number
 from netlab.report.text import one_line
 
 if TYPE_CHECKING:
     import jinja2
 
-REPORT = "report.html"
 TEMPLATE = "report.html.j2"
 
 
 def render(summary: Summary) -> str:
     """The whole file's text."""
-    from netlab.report.table import cells, headers  # table names this file's REPORT
-
     drawings = [
         [drawing for narrow in (False, True) if (drawing := figure.draw(table.rows, narrow=narrow))]
         for table in summary.tables

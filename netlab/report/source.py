@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from netlab.report.row import Row
 
+REPORT = "report.html"  # its name in a run's folder
+
 
 class Accelerator(Protocol):
     @property

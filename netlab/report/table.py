@@ -8,7 +8,7 @@ import shutil
 from tabulate import SEPARATING_LINE, tabulate
 
 from netlab.report.footnotes import Footnote
-from netlab.report.html import REPORT
+from netlab.report.source import REPORT
 from netlab.report.summary import Summary, Table, TableRow
 from netlab.report.text import ascii_safe, figure, shortened, wrapped
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from netlab.errors import InvalidInput, Problem
 
 SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"  # its name in a run's folder
 
 State = Literal["running", "complete", "interrupted"]
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 from netlab import __version__
 from netlab.errors import NetlabError
 from netlab.results import files, lines, manifest, trial
-from netlab.results.manifest import Accelerator, Manifest, State
+from netlab.results.manifest import MANIFEST, Accelerator, Manifest, State
+from netlab.results.names import find
 
 if TYPE_CHECKING:
     from netlab.report.row import Row
 
-MANIFEST = "manifest.json"
 TRIALS = "trials.jsonl"
 RAW = "raw"
 
@@ -91,8 +91,6 @@ class RunStore:
     @classmethod
     def open(cls, results_dir: Path, name: str = "latest") -> RunStore:
         """A run by its name, `latest`, or the path of its folder; InvalidInput if there is none."""
-        from netlab.results.listing import find  # it reads manifests through this file
-
         path = find(results_dir, name)
         return cls(path, manifest.read(path / MANIFEST))
 
