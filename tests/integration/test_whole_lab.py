@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.netlab.testbed.plugins.module_utils.local_board import board_pid
 from netlab.collection import find
 from tests.integration.machine import more_than, snapshot
 
@@ -22,9 +25,9 @@ INVENTORY = ROOT / "tests" / "inventory"
 TOPOLOGIES = sorted(find().topologies())
 
 
-def netlab(*words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+def netlab(*words: str, status: int = 0, inventory: Path = INVENTORY) -> subprocess.CompletedProcess[str]:
     """The program as a user runs it."""
-    argv = [sys.executable, "-m", "netlab", *words, "-i", str(INVENTORY)]
+    argv = [sys.executable, "-m", "netlab", *words, "-i", str(inventory)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=240, check=False, cwd=ROOT)
     assert done.returncode == status, f"{' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
@@ -68,6 +71,34 @@ def test_more_guests_and_fewer(lab: dict[str, set[str]]) -> None:
     carried = board("testdut")
     assert [guest["name"] for guest in carried["guests"]] == ["guest1"]
     assert [name for name in carried["board"]["interfaces"] if name.startswith("nltap")] == ["nltap1"]
+
+
+def test_guests_of_another_architecture(lab: dict[str, set[str]], tmp_path: Path) -> None:
+    """ARM64 guests on the boards of an x86 machine, under TCG; and the other way round."""
+    other = {"x86_64": "aarch64", "aarch64": "x86_64"}[platform.machine()]
+    shutil.copytree(INVENTORY, tmp_path / "inventory")
+    (tmp_path / "inventory" / "group_vars").mkdir()
+    (tmp_path / "inventory" / "group_vars" / "duts.yml").write_text(
+        f"guest_arch: {other}\n", encoding="utf-8"
+    )
+    netlab("deploy", "-t", "tap", inventory=tmp_path / "inventory")
+    carried = board("testdut")
+    assert carried["accelerator"] == "tcg"
+    assert other in carried["accelerator_reason"]
+    assert [guest["state"] for guest in carried["guests"]] == ["running"]
+
+
+def test_what_drifts_is_seen_and_mended(lab: dict[str, set[str]]) -> None:
+    netlab("deploy", "-t", "tap")
+    enter = ["nsenter", "-t", str(board_pid("testdut")), "-a", "--"]
+    subprocess.run([*enter, "ip", "link", "set", "nltap1", "nomaster"], check=True, timeout=10)
+    mended = netlab("deploy", "-t", "tap").stdout
+    assert "0 changed" not in mended
+    told = subprocess.run(
+        [*enter, "ip", "-json", "link", "show", "nltap1"], check=True, timeout=10, capture_output=True
+    )
+    assert json.loads(told.stdout)[0]["master"] == "nlbr0"
+    assert "0 changed" in netlab("deploy", "-t", "tap").stdout
 
 
 def test_destroy_leaves_nothing(lab: dict[str, set[str]]) -> None:
