@@ -11,7 +11,8 @@ import pytest
 
 from netlab.play import progress
 from netlab.play.events import PlayStarted, TaskDone, TaskFailed, TaskStarted
-from netlab.play.progress import Lines, Live, Verbatim, choose, seconds
+from netlab.play.live import Live
+from netlab.play.progress import Lines, Verbatim, choose, seconds
 
 TRIAL = {
     "order": 3,
