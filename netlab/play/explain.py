@@ -9,6 +9,7 @@ from typing import Any
 MOST_LINES = 12  # of one message; the log has the whole of it
 
 # What Ansible puts before a message and nobody needs, with what stands there instead.
+NO_ANSWER = ("MODULE FAILURE", "Module result deserialization failed")
 PREFIXES = {"Task failed: Module failed: ": "the module crashed: ", "Task failed: ": ""}
 
 
@@ -30,7 +31,9 @@ def explain(result: Mapping[str, Any]) -> str:
         command = result.get("cmd")
         said = " ".join(map(str, command)) if isinstance(command, list) else command
         parts[0] = f"{said or 'the command'} ended with status {result.get('rc')}"
-    if not message or parts[0] != message or message.startswith("MODULE FAILURE"):
+    if message.startswith(NO_ANSWER):  # killed, or its interpreter is missing
+        parts[0] = f"the module ended without an answer, with status {result.get('rc', 'unknown')}"
+    if not message or parts[0] != message:
         outputs = ("stderr", "module_stderr", "module_stdout")
         parts += [str(result[key]).strip() for key in outputs if result.get(key)]
     if not parts and result.get("censored"):

@@ -18,7 +18,15 @@ from netlab.play.explain import MOST_LINES, explain
             {"msg": "non-zero return code", "cmd": ["ip", "link"], "rc": 2, "stderr": "no such device\n"},
             "ip link ended with status 2\nno such device",
         ),
-        ({"msg": "MODULE FAILURE", "module_stderr": "Killed"}, "MODULE FAILURE\nKilled"),
+        (
+            {
+                "msg": "Module result deserialization failed: No start of json char found",
+                "module_stderr": "Killed\n",
+                "module_stdout": "",
+                "rc": 137,
+            },
+            "the module ended without an answer, with status 137\nKilled",
+        ),
         (
             {"msg": "Validation of arguments failed", "argument_errors": ["missing required arguments: a"]},
             "missing required arguments: a",
