@@ -23,10 +23,18 @@ if TYPE_CHECKING:
 def load_plan(
     name: str, topologies: Sequence[str] | None = None, blocks: int | None = None, seed: int | None = None
 ) -> plan.Plan:
-    """A plan whose topologies and instruments all exist."""
+    """A plan whose topologies and instruments all exist, and that tells each what its role takes."""
+    from netlab.inventory.roles import read_role_options
+
     found = collection.find()
-    known = {"topologies": list(found.topologies()), "instruments": list(found.instruments())}
-    return plan.load(name, topologies=topologies or None, blocks=blocks, seed=seed, known=known)
+    instruments = list(found.instruments())
+    known = {"topologies": list(found.topologies()), "instruments": instruments}
+    published = read_role_options(found.root / "roles")
+    keys = {name: f"{collection.INSTRUMENT_PREFIX}{name}_parameters" for name in instruments}
+    options = {name: published[key] for name, key in keys.items() if key in published}
+    return plan.load(
+        name, topologies=topologies or None, blocks=blocks, seed=seed, known=known, options=options
+    )
 
 
 def new_run(results: Path, wanted: plan.Plan, inventory: Inventory) -> RunStore:

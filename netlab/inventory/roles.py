@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class Option:
     elements: str | None = None
     choices: tuple[Any, ...] = ()
     options: Mapping[str, Option] = field(default_factory=dict)
+    required: bool = False  # among the keys of a mapping
+    exclusive: tuple[tuple[str, ...], ...] = ()  # keys of a mapping of which one at most can be given
 
 
 def read_role_options(roles_dir: Path) -> dict[str, Option]:
@@ -67,12 +69,26 @@ def read_role_options(roles_dir: Path) -> dict[str, Option]:
 def _option(name: str, role: str, spec: Mapping[str, Any]) -> Option:
     options = {key: _option(key, role, value or {}) for key, value in (spec.get("options") or {}).items()}
     choices = tuple(spec.get("choices") or ())
-    return Option(name, role, spec.get("type", "str"), spec.get("elements"), choices, options)
+    return Option(
+        name=name,
+        role=role,
+        type=spec.get("type", "str"),
+        elements=spec.get("elements"),
+        choices=choices,
+        options=options,
+        required=bool(spec.get("required", False)),
+        exclusive=tuple(tuple(keys) for keys in spec.get("mutually_exclusive") or ()),
+    )
 
 
 def wrong_option(definition: Definition, option: Option) -> list[Problem]:
     """What is wrong with the value that an inventory gives to a role's option."""
-    return list(_check(option, definition.value, (definition.name,)))
+    return wrong_value(option, definition.value, (definition.name,))
+
+
+def wrong_value(option: Option, marked: Marked, path: tuple[Any, ...]) -> list[Problem]:
+    """What is wrong with a value that stands under ``path`` and is meant for a role's option."""
+    return list(_check(option, marked, path))
 
 
 def _check(option: Option, marked: Marked, path: tuple[Any, ...]) -> Iterator[Problem]:
@@ -84,17 +100,32 @@ def _check(option: Option, marked: Marked, path: tuple[Any, ...]) -> Iterator[Pr
         yield marked.place.problem(key_text(path), message, f"{expected} (role {option.role})")
     elif isinstance(value, list) and (option.elements or option.options):
         kind = option.elements or "dict"
-        element = Option(option.name, option.role, kind, None, option.choices, option.options)
+        element = replace(option, type=kind, elements=None)
         for index, item in enumerate(value):
             yield from _check(element, item, (*path, index))
     elif isinstance(value, dict) and option.options:
+        yield from _check_keys(option, marked, path)
         for key, item in value.items():
-            inner = (*path, key)
             if key in option.options:
-                yield from _check(option.options[key], item, inner)
-            else:
-                expected = closest(key, option.options) or f"one of {', '.join(option.options)}"
-                yield item.place.problem(key_text(inner), f"{option.name} has no such key", expected)
+                yield from _check(option.options[key], item, (*path, key))
+
+
+def _check_keys(option: Option, marked: Marked, path: tuple[Any, ...]) -> Iterator[Problem]:
+    """A mapping's keys: those that are not known, those that are missing, those that exclude each other."""
+    given = marked.value
+    for key, item in given.items():
+        if key not in option.options:
+            expected = closest(key, option.options) or f"one of {', '.join(option.options)}"
+            yield item.place.problem(key_text((*path, key)), f"{option.name} has no such key", expected)
+    for key, inner in option.options.items():
+        if inner.required and key not in given:
+            yield marked.place.problem(key_text(path), f"{option.name} has no {key}", f"{key}: ...")
+    for keys in option.exclusive:
+        both = [key for key in keys if key in given]
+        if len(both) > 1:
+            place = given[both[-1]].place
+            message = f"{' and '.join(both)} exclude each other"
+            yield place.problem(key_text((*path, both[-1])), message, f"only one of {', '.join(keys)}")
 
 
 def _wrong_type(kind: str, value: Any, choices: tuple[Any, ...]) -> tuple[str, str] | None:

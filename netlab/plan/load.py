@@ -6,12 +6,13 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import ValidationError
@@ -21,6 +22,9 @@ from netlab.errors import InvalidInput, Problem
 from netlab.plan import document
 from netlab.plan.document import Document, KeyPath
 from netlab.plan.model import NAME_PATTERN, Plan, field_names
+
+if TYPE_CHECKING:
+    from netlab.inventory.roles import Option
 
 COMMAND_LINE = "command line"
 _OPTIONS = {"topologies": "--topology", "blocks": "--blocks", "seed": "--seed"}
@@ -70,30 +74,46 @@ def load(
     blocks: int | None = None,
     seed: int | None = None,
     known: Mapping[str, Collection[str]] | None = None,
+    options: Mapping[str, Option] | None = None,
 ) -> Plan:
     """Read and check a plan.
 
     `topologies`, `blocks` and `seed`, when given, replace what the file says. `known` says what exists: a
     collection of names for `topologies`, `instruments`, `scenarios`. A kind that it lacks is not checked, but
-    scenarios are always checked, by default against `scenarios()`.
+    scenarios are always checked, by default against `scenarios()`. `options` says what instruments can be
+    told: the option for an instrument's parameters, by the instrument's name.
     Raises InvalidInput with every problem found, each with file, line and key.
     """
-    read = _find(name_or_path)
+    again = f"netlab bench {shlex.quote(str(name_or_path))} --dry-run   (measures nothing; docs/plans.md has every key)"
+    try:
+        read = _find(name_or_path)
+    except InvalidInput as error:
+        error.hint = error.hint or again
+        raise
     if not isinstance(read.data, dict):
-        raise InvalidInput([Problem("a plan is a mapping", read.file, 1, None, "`topologies: [host, tap]`")])
+        problem = Problem("a plan is a mapping", read.file, 1, None, "`topologies: [host, tap]`")
+        raise InvalidInput([problem], hint=again)
     wanted = None if topologies is None else list(dict.fromkeys(topologies))  # -t twice is not a mistake
     given: dict[str, Any] = {"topologies": wanted, "blocks": blocks, "seed": seed}
     overrides = {key: value for key, value in given.items() if value is not None}
     data = {"name": _name_of(read.file), **read.data, **overrides}
     places = _Places(read, frozenset(overrides))
+    plan: Plan | None = None
+    problems: list[Problem] = []
+    wrong: set[KeyPath] = set()
     try:
         plan = Plan.model_validate(data)
     except ValidationError as error:
-        problems = [_problem(detail, places) for detail in error.errors()]
-        raise InvalidInput(sorted(problems, key=lambda problem: problem.line or 0)) from error
-    problems = _unknown_names(plan, {"scenarios": scenarios(), **(known or {})}, places)
-    if problems:
-        raise InvalidInput(problems, hint="netlab topologies" if "topologies" in (known or {}) else None)
+        problems += [_problem(detail, places) for detail in error.errors()]
+        wrong = {tuple(detail["loc"]) for detail in error.errors()}
+    told = data if plan is None else plan.as_dict()
+    unknown = _unknown_names(told, {"scenarios": scenarios(), **(known or {})}, places, wrong)
+    from netlab.plan.parameters import wrong_parameters  # brings the inventory's checks with it
+
+    problems += [*unknown, *wrong_parameters(read, options or {})]
+    if plan is None or problems:
+        hint = "netlab topologies" if unknown and "topologies" in (known or {}) else again
+        raise InvalidInput(sorted(problems, key=lambda problem: problem.line or 0), hint=hint)
     return plan
 
 
@@ -176,21 +196,23 @@ def _example(path: KeyPath) -> str | None:
     return examples.get(str(path[0])) if path else None
 
 
-def _unknown_names(plan: Plan, known: Mapping[str, Collection[str]], places: _Places) -> list[Problem]:
-    names = {
-        "topologies": plan.topologies,
-        "scenarios": plan.scenarios,
-        "instruments": [instrument.name for instrument in plan.instruments],
-    }
+def _unknown_names(
+    told: Mapping[str, Any],
+    known: Mapping[str, Collection[str]],
+    places: _Places,
+    wrong: set[KeyPath],
+) -> list[Problem]:
+    """Names of what does not exist; those under `wrong` are no names at all, and have been told already."""
     problems = []
-    for kind, wanted in names.items():
-        if kind not in known:
-            continue
-        for index, name in enumerate(wanted):
-            if name not in known[kind]:
-                message = f"no {_SINGULAR[kind]} is called {name!r}{_close(name, known[kind])}"
-                expected = f"one of {', '.join(sorted(known[kind]))}"
-                problems.append(places.problem((kind, index), message, expected))
+    for kind in (kind for kind in _SINGULAR if kind in known):
+        entries = told.get(kind)
+        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+            name = entry.get("name") if isinstance(entry, Mapping) else entry
+            path: KeyPath = (kind, index)
+            if not isinstance(name, str) or name in known[kind] or wrong & {path, (*path, "name")}:
+                continue
+            message = f"no {_SINGULAR[kind]} is called {name!r}{_close(name, known[kind])}"
+            problems.append(places.problem(path, message, f"one of {', '.join(sorted(known[kind]))}"))
     return problems
 
 

@@ -140,3 +140,23 @@ def test_no_such_plan_names_the_ones_there_are() -> None:
 def test_the_file_names_the_plan(tmp_path: Path) -> None:
     assert plan.load(write(tmp_path, "topologies: [host]\n", "Über Plan 2.yaml")).name == "ber-plan-2"
     assert plan.load(write(tmp_path, "topologies: [host]\n", "___.yml")).name == "plan"
+
+
+def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+    text = "nam: x\ntopologies: [host, tpa]\nblocks: many\ninstruments:\n  - name: Netperf\n"
+    message = refused(write(tmp_path, text), known=KNOWN)
+    told = [line.partition(".yml")[2] for line in message.splitlines() if not line.startswith("  ")]
+    assert told == [
+        ":1: nam: unknown key; did you mean name?",
+        ":2: topologies[1]: no topology is called 'tpa'; did you mean tap?",
+        ":3: blocks: must be a whole number, not 'many'",
+        ":5: instruments[0].name: 'Netperf' is not a name",
+    ]
+
+
+def test_a_refusal_names_the_next_command(tmp_path: Path) -> None:
+    for text in ("topologies: [host\n", "topologies: [host]\nblocks: 0\n", "- host\n"):
+        path = write(tmp_path, text, "my plan.yml")
+        with pytest.raises(InvalidInput) as caught:
+            plan.load(path)
+        assert (caught.value.hint or "").startswith(f"netlab bench '{path}' --dry-run ")
