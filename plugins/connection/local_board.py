@@ -93,7 +93,7 @@ class Connection(LocalConnection):
         return super().exec_command(shlex.join(argv), in_data=in_data, sudoable=sudoable)
 
     def _inside(self, path: str) -> str:
-        """The board's view of an absolute path: its /run, /tmp and /dev are its own."""
+        """The board's view of an absolute path: its /run and /dev are its own."""
         pid = self._init_pid()
         return os.path.abspath(path) if pid is None else f"/proc/{pid}/root{os.path.abspath(path)}"
 

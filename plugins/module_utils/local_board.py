@@ -57,7 +57,6 @@ mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts /dev/pts
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount -t tmpfs -o mode=0755,nosuid tmpfs /run
 mkdir -m 1777 /run/lock
-mount -t tmpfs -o mode=1777,nosuid tmpfs /tmp
 for folder in $NETLAB_TESTBED_PRIVATE; do mount -t tmpfs -o mode=0755,nosuid tmpfs "$folder"; done
 mount --bind "$NETLAB_TESTBED_LIBVIRT_CACHE" /var/cache/libvirt
 mkdir -p /etc/libvirt/qemu /var/lib/libvirt/qemu /var/log/libvirt/qemu

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.netlab.testbed.plugins.module_utils.local_board import board_pid
 from netlab.collection import find
+from tests.integration import user_disk
 from tests.integration.machine import more_than, snapshot
 
 pytestmark = [pytest.mark.root, pytest.mark.guest, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -73,19 +74,46 @@ def test_more_guests_and_fewer(lab: dict[str, set[str]]) -> None:
     assert [name for name in carried["board"]["interfaces"] if name.startswith("nltap")] == ["nltap1"]
 
 
-def test_guests_of_another_architecture(lab: dict[str, set[str]], tmp_path: Path) -> None:
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    """A copy of the tests' inventory, to be written to."""
+    copy = tmp_path / "inventory"
+    shutil.copytree(INVENTORY, copy)
+    return copy
+
+
+def with_variables(inventory: Path, text: str) -> None:
+    """Variables of all duts."""
+    (inventory / "group_vars").mkdir()
+    (inventory / "group_vars" / "duts.yml").write_text(text, encoding="utf-8")
+
+
+def test_guests_of_another_architecture(lab: dict[str, set[str]], inventory: Path) -> None:
     """ARM64 guests on the boards of an x86 machine, under TCG; and the other way round."""
     other = {"x86_64": "aarch64", "aarch64": "x86_64"}[platform.machine()]
-    shutil.copytree(INVENTORY, tmp_path / "inventory")
-    (tmp_path / "inventory" / "group_vars").mkdir()
-    (tmp_path / "inventory" / "group_vars" / "duts.yml").write_text(
-        f"guest_arch: {other}\n", encoding="utf-8"
-    )
-    netlab("deploy", "-t", "tap", inventory=tmp_path / "inventory")
+    with_variables(inventory, f"guest_arch: {other}\n")
+    netlab("deploy", "-t", "tap", inventory=inventory)
     carried = board("testdut")
     assert carried["accelerator"] == "tcg"
     assert other in carried["accelerator_reason"]
     assert [guest["state"] for guest in carried["guests"]] == ["running"]
+
+
+@pytest.mark.needs(*user_disk.PROGRAMS)
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="SYSLINUX boots x86 only")
+def test_a_disk_of_the_users_own(lab: dict[str, set[str]], inventory: Path, tmp_path: Path) -> None:
+    netlab("deploy", "-t", "tap")  # whose guest image lends the initramfs
+    images = Path("/var/cache/netlab-testbed/guest-image/x86_64")
+    current = json.loads((images / "current.json").read_text(encoding="utf-8"))["hash"]
+    disk = user_disk.make(tmp_path, images / current / "initramfs")
+    before = disk.read_bytes()
+    with_variables(inventory, f"guest_disk: {disk}\n")
+    netlab("deploy", "-t", "tap", inventory=inventory)
+    carried = board("testdut")
+    assert [guest["state"] for guest in carried["guests"]] == ["running"]
+    assert carried["proofs"][0]["moved"]["link nltap1"]["rx_bytes"] >= carried["proofs"][0]["bytes_each_way"]
+    netlab("deploy", "-t", "host")
+    assert disk.read_bytes() == before
 
 
 def test_what_drifts_is_seen_and_mended(lab: dict[str, set[str]]) -> None:
