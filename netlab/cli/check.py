@@ -7,17 +7,18 @@ from netlab.cli.options import DEFAULT_INVENTORY, Inventory, Json, Verbose
 
 
 def command(inventory: Inventory = DEFAULT_INVENTORY, json: Json = False, verbose: Verbose = False) -> None:
-    """Say which topologies each board can carry, or why not."""
+    """Say which topologies each board can carry, or why not; what measures there, and what runs the guests."""
     from netlab import collection
     from netlab.cli import inputs, present
     from netlab.cli.session import session
 
     boards = inputs.checked_inventory(inventory)
-    topologies = list(collection.find().topologies())
+    found = collection.find()
+    topologies, instruments = list(found.topologies()), list(found.instruments())
     with session(boards, verbose=verbose) as work:
-        performed = work.read("check", {"testbed_topologies": topologies})
+        performed = work.read("check", {"testbed_topologies": topologies, "testbed_instruments": instruments})
     if json:
         present.as_json(inventory, performed.outcome)
     elif performed.outcome.reports:
-        present.abilities(performed.outcome, topologies)
+        present.abilities(performed.outcome, topologies, instruments)
     performed.or_raise()

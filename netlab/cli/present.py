@@ -70,8 +70,9 @@ def status(outcome: Outcome, inventory: Inventory) -> None:
     output.table(["board", *keys, "guests"], rows)
 
 
-def abilities(outcome: Outcome, topologies: Sequence[str]) -> None:
-    """Boards by topologies, then the reason for each that a board cannot carry, then what runs its guests."""
+def abilities(outcome: Outcome, topologies: Sequence[str], instruments: Sequence[str]) -> None:
+    """Boards by topologies, then the reason for each that a board cannot carry, then what its instruments
+    can do and what runs its guests."""
     reports = sorted(outcome.reports.items())
     cannot = {board: report.get("topologies") or {} for board, report in reports}
     rows = [
@@ -86,12 +87,36 @@ def abilities(outcome: Outcome, topologies: Sequence[str]) -> None:
         for message in cannot[board].get(name) or []
     ]
     lines += [
+        f"{name} on {board}: {_ability((report.get('instruments') or {}).get(name))}"
+        for board, report in reports
+        for name in instruments
+        if (report.get("instruments") or {}).get(name)
+    ]
+    lines += [
         f"{board} runs guests with {report['accelerator']}: {report.get('accelerator_reason', '')}"
         for board, report in reports
         if report.get("accelerator")
     ]
     for text in [""] * bool(lines) + lines:
         output.line(text)
+
+
+def _ability(told: Mapping[str, Any]) -> str:
+    """What an instrument's role has found out, in words: `version 2.7.0, cannot pace`, or what is missing.
+
+    `told` is a task's result: what the role has to say are the mappings in it.
+    """
+    words: list[str] = []
+    for facts in (value for value in told.values() if isinstance(value, Mapping)):
+        for key, value in facts.items():
+            name = str(key).replace("_", " ")
+            if key == "missing":
+                words.append(f"not ready, {value}")
+            elif name.startswith("can ") and isinstance(value, bool):
+                words.append(name if value else f"cannot {name.removeprefix('can ')}")
+            else:
+                words.append(f"{name} {value}")
+    return ", ".join(words)
 
 
 def as_json(inventory: str, outcome: Outcome) -> None:

@@ -63,8 +63,10 @@ CHECK = """
   netlab.testbed.report:
     data:
       topologies: {plain: [], fancy: [this kernel has no fancy device, nor a plain one]}
+      instruments: "{{ dict(testbed_instruments | zip([{'changed': false, 'ruler': ability}])) }}"
       accelerator: tcg
       accelerator_reason: a guest kernel hung under KVM for 10 s
+  vars: {ability: {version: 1.5, can_pace: false, can_bend: true}}
 """
 
 
@@ -76,10 +78,20 @@ def test_check(netlab, lab) -> None:
     assert ended.out.splitlines()[5:] == [
         "board1 cannot carry fancy: this kernel has no fancy device",
         "board1 cannot carry fancy: nor a plain one",
+        "ruler on board1: version 1.5, cannot pace, can bend",
         "board1 runs guests with tcg: a guest kernel hung under KVM for 10 s",
     ]
     said = json.loads(netlab("check", "-i", lab.inventory, "--json").out)
     assert said["boards"]["board1"]["topologies"]["plain"] == []
+    assert said["boards"]["board1"]["instruments"]["ruler"]["ruler"]["can_pace"] is False
+
+
+def test_check_says_what_an_instrument_lacks(netlab, lab) -> None:
+    ability = "{version: 1.5, can_pace: false, can_bend: true}"
+    lab.tasks("check", CHECK.replace(ability, "{missing: there is no ruler in PATH}"))
+    assert (
+        "ruler on board1: not ready, there is no ruler in PATH\n" in netlab("check", "-i", lab.inventory).out
+    )
 
 
 def test_status_as_json(netlab, lab) -> None:
