@@ -87,10 +87,10 @@ def abilities(outcome: Outcome, topologies: Sequence[str], instruments: Sequence
         for message in cannot[board].get(name) or []
     ]
     lines += [
-        f"{name} on {board}: {_ability((report.get('instruments') or {}).get(name))}"
+        f"{name} on {board}: {_ability(told)}"
         for board, report in reports
         for name in instruments
-        if (report.get("instruments") or {}).get(name)
+        if (told := (report.get("instruments") or {}).get(name))
     ]
     lines += [
         f"{board} runs guests with {report['accelerator']}: {report.get('accelerator_reason', '')}"

@@ -19,8 +19,6 @@ from netlab.inventory.roles import Option, read_role_options, wrong_option
 from netlab.inventory.tree import Definition, Tree
 from netlab.inventory.variables import Variables
 
-_HINT = "docs/inventory.md says what each variable means; `netlab check` looks again"
-
 
 def load(path: str | Path, *, guest_count: int | None = None, roles_dir: Path | None = None) -> Inventory:
     """The inventory at ``path`` (a directory, or one YAML or INI file).
@@ -37,16 +35,16 @@ def load(path: str | Path, *, guest_count: int | None = None, roles_dir: Path | 
     try:
         tree = read_tree(path, problems, warnings)
     except UnreadableFile as error:
-        raise InvalidInput([*problems, error.problem], hint=_HINT) from None
+        raise InvalidInput([*problems, error.problem], hint=_hint(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         problem = Problem(f"it cannot be read: {getattr(error, 'strerror', None) or error}", str(path))
-        raise InvalidInput([problem], hint=_HINT) from None
+        raise InvalidInput([problem], hint=_hint(path)) from None
 
     readable = not problems  # else what seems to be missing may stand in what could not be read
     try:
         wrong = _check_definitions(tree.definitions, options, problems)
     except UnreadableFile as error:
-        raise InvalidInput(_in_order([*problems, error.problem]), hint=_HINT) from None
+        raise InvalidInput(_in_order([*problems, error.problem]), hint=_hint(path)) from None
     boards: list[Candidate] = []
     guests: dict[str, list[Guest]] = {}
     if readable:
@@ -61,9 +59,14 @@ def load(path: str | Path, *, guest_count: int | None = None, roles_dir: Path | 
             problems += check_cables(tree, boards, wrong)
             guests = expand_all(addressed, guest_count, problems)
     if problems:
-        raise InvalidInput(_in_order(problems), hint=_HINT)
+        raise InvalidInput(_in_order(problems), hint=_hint(path))
     made = {board.name: _board(board) for board in boards}
     return Inventory(path, made, guests, _in_order([*warnings, *_without_effect(tree)]), tree.definitions)
+
+
+def _hint(path: Path) -> str:
+    again = f"netlab check{collection.inventory_option(str(path))}"
+    return f"{again}   (looks again; docs/inventory.md says what each variable means)"
 
 
 def check_variables(inventory: Inventory, roles_dir: Path) -> list[Problem]:

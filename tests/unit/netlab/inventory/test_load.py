@@ -159,3 +159,10 @@ def test_a_group_that_is_only_overruled_is_not_checked_against_the_rest(write: W
     """The value that wins counts: an address of the group that each board replaces is no second address."""
     lab = write({"hosts.yml": good, "group_vars/duts.yml": "board_address: 192.0.2.2/24\n"})
     assert load(lab).boards["board1"].address == "192.0.2.1/24"
+
+
+def test_the_command_to_try_next_is_about_this_inventory(write: Write, good: str) -> None:
+    lab = write({"hosts.yml": good, "group_vars/all.yml": "guest_cout: 2\n"})
+    with pytest.raises(InvalidInput) as caught:
+        load(lab)
+    assert (caught.value.hint or "").startswith(f"netlab check -i {lab} ")
