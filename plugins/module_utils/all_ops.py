@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from ansible_collections.netlab.testbed.plugins.module_utils import (
-    accelerator_ops,
     domain_ops,
     link_features,
     link_ops,
-    ovs_ops,
     process_ops,
-    xdp_ops,
 )
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import ops as accelerator_ops
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import ops as ovs_ops
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import ops as xdp_ops
 
 __all__ = ["accelerator_ops", "domain_ops", "link_features", "link_ops", "ovs_ops", "process_ops", "xdp_ops"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gzip
+import ipaddress
 import os
 import platform
 import re
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import boot_id
+from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
 from ansible_collections.netlab.testbed.plugins.module_utils.process_ops import has_systemd
-from ansible_collections.netlab.testbed.plugins.module_utils.xdp_features import read_features
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp.features import read_features
 
 # Capability -> (kernel option, module). Where a kernel gives no account of itself, the answer is "unknown".
 FEATURES = {
@@ -84,15 +86,51 @@ def default_route_nics() -> list[str]:
     return sorted(nics)
 
 
-def connection_nic(links: dict[str, dict[str, Any]], environment: dict[str, str]) -> str | None:
-    """The interface with the address that this SSH connection came in on (sshd(8), SSH_CONNECTION)."""
-    words = environment.get("SSH_CONNECTION", "").split()
+def ssh_connection(pid: int | str = "self", proc: Path = Path("/proc")) -> str:
+    """SSH_CONNECTION (sshd(8)) of this process or the nearest of its ancestors that has it: sudo takes it away."""
+    while str(pid) not in ("0", "1"):
+        try:
+            for item in (proc / str(pid) / "environ").read_bytes().split(b"\0"):
+                if item.startswith(b"SSH_CONNECTION="):
+                    return item.partition(b"=")[2].decode("ascii", errors="replace")
+            stat = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            break
+        pid = stat.rpartition(")")[2].split()[1]
+    return ""
+
+
+def connection_nic(links: dict[str, dict[str, Any]], connection: str, inet6: list[str]) -> str | None:
+    """The interface with the address that this SSH connection came in on. Pure.
+
+    ``connection``: as SSH_CONNECTION has it; ``inet6``: the lines of /proc/net/if_inet6.
+    """
+    words = connection.split()
     if len(words) != 4:
         return None
+    here, _, zone = words[2].partition("%")
+    if zone:
+        return zone  # link-local: sshd names the interface
+    if ":" in here:
+        packed = ipaddress.IPv6Address(here).packed.hex()
+        return next((line.split()[5] for line in inet6 if line.startswith(packed)), None)
     for name, link in links.items():
-        if any(address.partition("/")[0] == words[2] for address in link["addresses"]):
+        if any(address.partition("/")[0] == here for address in link["addresses"]):
             return name
     return None
+
+
+def below(name: str, classes: Path = Path("/sys/class/net")) -> set[str]:
+    """The interfaces that one is made of: ports of a bridge or bond, the parent of a VLAN; of those too."""
+    found = {path.name.removeprefix("lower_") for path in (classes / name).glob("lower_*")}
+    return found.union(*(below(lower, classes) for lower in found))
+
+
+def _foreign_master(link: dict[str, Any], links: dict[str, dict[str, Any]]) -> str | None:
+    """The bridge, bond or VRF of somebody else's that the link is a port of."""
+    master = links.get(link["master"])
+    ours = master is None or master["alias"] == MARK or master["kind"] == "openvswitch"
+    return None if ours else link["master"]
 
 
 def nic(name: str, links: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
@@ -110,6 +148,7 @@ def nic(name: str, links: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
         "pci_address": device.resolve().name if (device / "vendor").exists() else None,
         "xdp_native": xdp.native if xdp else None,
         "sriov_total_vfs": int(total.read_text(encoding="ascii")) if total.exists() else 0,
+        "foreign_master": _foreign_master(link, links),
         **{key: link[key] for key in ("mac", "mtu", "carrier", "master", "addresses", "kind")},
     }
 
@@ -124,6 +163,10 @@ def gather(board_nic: str | None, links: dict[str, dict[str, Any]]) -> dict[str,
     """All of it, as roles and results have it."""
     release = platform.release()
     modules_dep = Path(f"/lib/modules/{release}/modules.dep")
+    default_route, connection = (
+        default_route_nics(),
+        connection_nic(links, ssh_connection(), _lines("/proc/net/if_inet6")),
+    )
     memory = re.search(r"^MemTotal:\s+(\d+) kB", "\n".join(_lines("/proc/meminfo")), flags=re.MULTILINE)
     return {
         "hostname": platform.node(),
@@ -141,8 +184,11 @@ def gather(board_nic: str | None, links: dict[str, dict[str, Any]]) -> dict[str,
         ),
         "interfaces": sorted(set(links) - {"lo"}),
         "nic": nic(board_nic, links) if board_nic else None,
-        "default_route_nics": default_route_nics(),
-        "connection_nic": connection_nic(links, dict(os.environ)),
+        "default_route_nics": default_route,
+        "connection_nic": connection,
+        # what those two are made of: a NIC below a bridge, bond or VLAN carries them as well
+        "default_route_below": sorted(set().union(*map(below, default_route))),
+        "connection_below": sorted(below(connection)) if connection else [],
         "kvm_device": Path("/dev/kvm").exists() or Path("/sys/class/misc/kvm").exists(),
         "cpus": os.cpu_count() or 1,
         "memory_mib": int(memory.group(1)) // 1024 if memory else 0,

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 Entry = dict[str, Any]
 IP_TIMEOUT = 10  # seconds
@@ -82,7 +83,8 @@ def _guests(_entries: list[Entry]) -> dict[str, Any]:
 
 def _xdp(entries: list[Entry]) -> dict[str, Any]:
     """Objects that are loaded, their settings and ports."""
-    from ansible_collections.netlab.testbed.plugins.module_utils import xdp_links, xdp_state
+    from ansible_collections.netlab.testbed.plugins.module_utils.xdp import links as xdp_links
+    from ansible_collections.netlab.testbed.plugins.module_utils.xdp import state as xdp_state
 
     ports = sorted(
         {entry["step"]["args"]["name"] for entry in entries if entry["step"]["op"] == "xdp.attach"}
@@ -97,7 +99,7 @@ def _xdp(entries: list[Entry]) -> dict[str, Any]:
 
 def _ovs(_entries: list[Entry]) -> dict[str, Any]:
     """Bridges of our Open vSwitch."""
-    from ansible_collections.netlab.testbed.plugins.module_utils import ovs_state
+    from ansible_collections.netlab.testbed.plugins.module_utils.ovs import state as ovs_state
 
     return ovs_state.read()
 
@@ -108,15 +110,26 @@ OBSERVERS: dict[str, Callable[[list[Entry]], dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def observe() -> dict[str, Any]:
-    """Each family that the ledgers name, as it is now; JSON, and equal if and only if nothing changed."""
+def observe(whatever_is_there: bool = False) -> dict[str, Any]:
+    """Each family that the ledgers name, as it is now; JSON, and equal if and only if nothing changed.
+
+    With ``whatever_is_there`` a family that cannot be read (a libvirtd that is gone) is told as such, to be
+    compared; without, BoardError: what is recorded as whole must have been seen.
+    """
     entries = [entry for scope in ("board", "topology") for entry in Ledger(scope).entries()]
     families = {entry["step"]["op"].partition(".")[0] for entry in entries}
-    seen = {
-        family: reader([entry for entry in entries if entry["step"]["op"].startswith(f"{family}.")])
-        for family, reader in OBSERVERS.items()
-        if family in families
-    }
+    seen: dict[str, Any] = {}
+    for family, reader in OBSERVERS.items():
+        if family not in families:
+            continue
+        try:
+            seen[family] = reader(
+                [entry for entry in entries if entry["step"]["op"].startswith(f"{family}.")]
+            )
+        except (BoardError, OSError, subprocess.SubprocessError) as error:
+            if not whatever_is_there:
+                raise error if isinstance(error, BoardError) else BoardError(str(error)) from error
+            seen[family] = f"not to be read: {error}"
     return json.loads(json.dumps(seen))  # as it comes back from the ledger
 
 
@@ -135,5 +148,7 @@ def _differences(place: str, then: Any, now: Any) -> Iterable[str]:
                 yield f"{where} is new"
             else:
                 yield from _differences(where, then[key], now[key])
+    elif isinstance(now, str) and isinstance(then, dict):
+        yield f"{place}: {now}"
     elif then != now:
         yield f"{place} was {then} and is {now}"

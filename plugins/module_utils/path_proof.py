@@ -67,13 +67,13 @@ def _link(name: str) -> dict[str, int]:
 
 
 def _ovs(name: str) -> dict[str, int]:
-    from ansible_collections.netlab.testbed.plugins.module_utils.ovs_counters import read_port
+    from ansible_collections.netlab.testbed.plugins.module_utils.ovs.counters import read_port
 
     return read_port(name)
 
 
 def _xdp(name: str) -> dict[str, int]:
-    from ansible_collections.netlab.testbed.plugins.module_utils.xdp_counters import read_port
+    from ansible_collections.netlab.testbed.plugins.module_utils.xdp.counters import read_port
 
     return read_port(name)
 

@@ -102,21 +102,24 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils import accelerator_ops
-from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import (
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import ops as accelerator_ops
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator.cache import (
+    VerdictCache,
+    probe_key,
+)
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator.probe import (
+    boot,
+    probe_command,
+    qemu_program,
+    with_kvm_node,
+)
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator.verdict import (
     KVM_NODE,
     KVM_NUMBERS,
     Verdict,
     board_arch,
     kvm_offered,
     without_probe,
-)
-from ansible_collections.netlab.testbed.plugins.module_utils.accelerator_cache import VerdictCache, probe_key
-from ansible_collections.netlab.testbed.plugins.module_utils.accelerator_probe import (
-    boot,
-    probe_command,
-    qemu_program,
-    with_kvm_node,
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import LEDGER_OPTION, fail

@@ -95,8 +95,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import may_need_probe
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import (
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator.verdict import may_need_probe
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.image import (
     GuestImage,
     checked_disk,
     recipe_for,

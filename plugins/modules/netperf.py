@@ -78,9 +78,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils import netperf_trial
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import MeasurementError
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_place import InGuest, OnBoard, Place
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf import trial as netperf_trial
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import MeasurementError
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.place import InGuest, OnBoard, Place
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 

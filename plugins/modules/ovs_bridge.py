@@ -91,9 +91,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils import ovs_client, ovs_ops, ovs_state  # noqa: F401
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import LEDGER_OPTION, change_board
-from ansible_collections.netlab.testbed.plugins.module_utils.ovs_plan import plan
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import client as ovs_client
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import ops as _operations  # noqa: F401  registers them
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import state as ovs_state
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs.plan import plan
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
 
 BRIDGE_OPTIONS = {

@@ -40,8 +40,9 @@ steps:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils import ovs_client, ovs_ops  # noqa: F401  operations
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import LEDGER_OPTION, change_board
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import client as ovs_client
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import ops as _operations  # noqa: F401  registers them
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import Step
 
 

@@ -60,12 +60,12 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils.debian_install import (
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_install import (
     CACHE,
     Installation,
     one_at_a_time,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.debian_status import installed
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_status import installed
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 

@@ -97,12 +97,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils import xdp_maps, xdp_ops, xdp_state
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import LEDGER_OPTION, change_board
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
-from ansible_collections.netlab.testbed.plugins.module_utils.xdp_compile import object_hash
-from ansible_collections.netlab.testbed.plugins.module_utils.xdp_links import board_macs, read_links
-from ansible_collections.netlab.testbed.plugins.module_utils.xdp_plan import Settings, Wanted, plan
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import maps as xdp_maps
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import ops as xdp_ops
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import state as xdp_state
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp.compile import object_hash
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp.links import board_macs, read_links
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp.plan import Settings, Wanted, plan
 
 
 def wanted_of(params: dict[str, Any]) -> Wanted:

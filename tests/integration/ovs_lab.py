@@ -21,12 +21,12 @@ from ansible_collections.netlab.testbed.plugins.module_utils import (
     link_ops,
     link_plan,
     local_board,
-    ovs_client,
-    ovs_state,
     path_proof,
     process_ops,
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import client as ovs_client
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import state as ovs_state
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import Step, run_steps
 from ansible_collections.netlab.testbed.plugins.modules import daemon, ovs_bridge, ovs_database
 

@@ -92,7 +92,7 @@ def test_an_image_that_is_there_needs_no_program_at_all() -> None:
 import json, os, pathlib, sys
 os.environ["PATH"] = "/nowhere"
 sys.path.insert(0, {str(ROOT / ".collections")!r})
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import GuestImage, recipe_for
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.image import GuestImage, recipe_for
 found = GuestImage(recipe_for("x86_64", json.load(sys.stdin))).current()
 print(found["hash"])
 """
@@ -112,7 +112,7 @@ print(found["hash"])
 BUILD = f"""
 import json, pathlib, sys
 sys.path.insert(0, {str(ROOT / ".collections")!r})
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import GuestImage, recipe_for
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.image import GuestImage, recipe_for
 cache, arch = sys.argv[1:]
 changed, image = GuestImage(recipe_for(arch, json.load(sys.stdin)), pathlib.Path(cache)).build()
 assert changed

@@ -7,13 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.netlab.testbed.plugins.module_utils import (
-    board_facts,
-    ovs_client,
-    ovs_counters,
-    ovs_state,
-    path_proof,
-)
+from ansible_collections.netlab.testbed.plugins.module_utils import board_facts, path_proof
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import client as ovs_client
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import counters as ovs_counters
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import state as ovs_state
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal
 from tests.integration import ovs_lab
 from tests.integration.ovs_lab import BOARD, GUEST_PORT, MAC, PEER, TAP, UPLINK, Board, bridge

@@ -13,17 +13,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.netlab.testbed.plugins.module_utils import (
-    xdp_bpf,
-    xdp_compile,
-    xdp_counters,
-    xdp_features,
-    xdp_maps,
-    xdp_state,
-)
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step, run_steps
-from ansible_collections.netlab.testbed.plugins.module_utils.xdp_features import Features
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import bpf as xdp_bpf
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import compile as xdp_compile
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import counters as xdp_counters
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import features as xdp_features
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import maps as xdp_maps
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import state as xdp_state
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp.features import Features
 from ansible_collections.netlab.testbed.plugins.modules import xdp_program
 from tests.integration.xdp_lab import (
     ADDRESSES,

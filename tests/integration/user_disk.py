@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ansible_collections.netlab.testbed.plugins.module_utils.apt_world import AptWorld
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.world import AptWorld
 
 PROGRAMS = ("syslinux", "mkfs.vfat", "mcopy", "qemu-img", "dpkg-deb")
 SIZE = 64 * 1024 * 1024  # bytes; kernel and initramfs take 22 MB

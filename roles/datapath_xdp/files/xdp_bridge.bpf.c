@@ -12,7 +12,7 @@
  * (01:80:c2:00:00:0x, which no bridge forwards). Any other broadcast is for the guests, not for the board.
  *
  * Plain C for kernel >= 5.14 (broadcast redirect); no CO-RE, no GPL-only helper.
- * The layouts below are read and written by plugins/module_utils/xdp_maps.py: change both or neither.
+ * The layouts below are read and written by plugins/module_utils/xdp/maps.py: change both or neither.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

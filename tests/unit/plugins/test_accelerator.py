@@ -12,21 +12,22 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.netlab.testbed.plugins.module_utils import accelerator_ops, accelerator_probe
-from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import (
-    Verdict,
-    kvm_offered,
-    without_probe,
-)
-from ansible_collections.netlab.testbed.plugins.module_utils.accelerator_cache import (
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import ops as accelerator_ops
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import probe as accelerator_probe
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator.cache import (
     VerdictCache,
     cpu_model,
     probe_key,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.accelerator_probe import (
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator.probe import (
     Boot,
     boot,
     probe_command,
+)
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator.verdict import (
+    Verdict,
+    kvm_offered,
+    without_probe,
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.modules import accelerator as module

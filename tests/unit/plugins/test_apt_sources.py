@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netlab.testbed.plugins.module_utils.apt_sources import (
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.sources import (
     Source,
     SourcesSyntaxError,
     of_debian,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.netlab.testbed.plugins.module_utils import apt_world
-from ansible_collections.netlab.testbed.plugins.module_utils.apt_sources import Source
-from ansible_collections.netlab.testbed.plugins.module_utils.apt_world import (
+from ansible_collections.netlab.testbed.plugins.module_utils.apt import world as apt_world
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.sources import Source
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.world import (
     AptError,
     AptStale,
     AptWorld,

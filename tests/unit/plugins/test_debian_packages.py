@@ -11,19 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.netlab.testbed.plugins.module_utils import debian_install, debian_services
-from ansible_collections.netlab.testbed.plugins.module_utils.apt_world import AptError, Package, _package
-from ansible_collections.netlab.testbed.plugins.module_utils.debian_install import (
+from ansible_collections.netlab.testbed.plugins.module_utils.apt import debian_install as debian_install
+from ansible_collections.netlab.testbed.plugins.module_utils.apt import debian_services as debian_services
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_install import (
     Installation,
     offered,
     one_at_a_time,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.debian_services import (
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_services import (
     POLICY_MARK,
     policy_text,
     services_held_back,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.debian_status import installed, parse_status
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_status import installed, parse_status
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.world import AptError, Package, _package
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 STATUS = """\

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_cpio import (
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.cpio import (
     Entry,
     archive,
     character_device,

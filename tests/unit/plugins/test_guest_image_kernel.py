@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_kernel import (
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.kernel import (
     PVH_NOTE,
     KernelFormatError,
     plain_kernel,

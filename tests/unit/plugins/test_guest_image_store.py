@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import (
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.build import Image
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.image import (
     GuestImage,
     checked_disk,
     recipe_for,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_build import Image
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_recipe import ROLE_FILES
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_store import Store, image_hash
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.recipe import ROLE_FILES
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.store import Store, image_hash
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 RECIPE = {"packages": {"busybox-static": "1"}, "kernel_command_line": "quiet"}
@@ -109,8 +109,8 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         time.sleep(0.05)  # so that two builders meet
         return Image(b"kernel", b"initramfs", {"busybox-static": "1"})
 
-    monkeypatch.setattr(f"{MODULE_UTILS}.guest_image_build.build", build)
-    monkeypatch.setattr(f"{MODULE_UTILS}.apt_world.AptWorld.refresh", lambda self, max_age=0: False)
+    monkeypatch.setattr(f"{MODULE_UTILS}.guest_image.build.build", build)
+    monkeypatch.setattr(f"{MODULE_UTILS}.apt.world.AptWorld.refresh", lambda self, max_age=0: False)
     return calls
 
 
@@ -155,7 +155,7 @@ def test_the_programs_that_shape_an_image_belong_to_its_recipe(
     tmp_path: Path, builds: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image(tmp_path).build()
-    monkeypatch.setattr(f"{MODULE_UTILS}.guest_image._source", lambda module: "changed")
+    monkeypatch.setattr(f"{MODULE_UTILS}.guest_image.image._source", lambda module: "changed")
     assert image(tmp_path).current() is None
 
 

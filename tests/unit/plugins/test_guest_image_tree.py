@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netlab.testbed.plugins.module_utils import guest_image_elf as elf
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_tree import (
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import elf as elf
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.tree import (
     MissingFromPackages,
     Module,
     Tree,

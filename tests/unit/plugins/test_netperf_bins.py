@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_bins import (
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.bins import (
     LONGEST_US,
     bin_bounds,
     bin_width,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_command import (
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import (
     DEFAULTS,
     KEYS,
     PRESETS,

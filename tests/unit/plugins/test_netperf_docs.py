@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_command import (
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import (
     DEFAULTS,
     KEYS,
     PRESETS,
@@ -18,8 +18,8 @@ from ansible_collections.netlab.testbed.plugins.module_utils.netperf_command imp
     netperf_command,
     read_parameters,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import MeasurementError
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_parser import parse
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import MeasurementError
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.parser import parse
 from ansible_collections.netlab.testbed.plugins.module_utils.path_proof import PORT as NETSERVER_PORT
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,7 +38,7 @@ def rules() -> set[str]:
         r'if below else "(\w+)"',
     )
     sources = [
-        path.read_text(encoding="utf-8") for path in (ROOT / "plugins/module_utils").glob("netperf_*.py")
+        path.read_text(encoding="utf-8") for path in (ROOT / "plugins/module_utils/netperf").glob("*.py")
     ]
     return {rule for text in sources for form in forms for rule in re.findall(form, text)}
 

@@ -15,17 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_command import (
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import (
     SELECTORS,
     Asked,
     netperf_command,
     read_parameters,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import (
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import (
     MAXIMUM_OUTPUT,
     MeasurementError,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_parser import Result, parse
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.parser import Result, parse
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "netperf"
 DEBIAN = "debian-2.7.0-0.1"

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.netlab.testbed.plugins.module_utils import netperf_place
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_counters import (
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf import place as netperf_place
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.counters import (
     FILES,
     read_counters,
     usable_cpus,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import MeasurementError
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_place import InGuest, OnBoard, TimeOver
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_trial import Ends, probe, run_trial
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import MeasurementError
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.place import InGuest, OnBoard, TimeOver
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.trial import Ends, probe, run_trial
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "netperf"

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.netlab.testbed.plugins.module_utils import ovs_client, ovs_counters, ovs_state
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import client as ovs_client
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import counters as ovs_counters
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import state as ovs_state
 
 DPIF_SHOW = """\
 netdev@ovs-netdev: hit:439761 missed:12

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netlab.testbed.plugins.module_utils import link_plan, ovs_client, ovs_ops
+from ansible_collections.netlab.testbed.plugins.module_utils import link_plan
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
-from ansible_collections.netlab.testbed.plugins.module_utils.ovs_plan import plan
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import client as ovs_client
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import ops as ovs_ops
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs.plan import plan
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import OPERATIONS, Refusal, Step
 
 NAMES = ("nlovs0", "nlovs1")

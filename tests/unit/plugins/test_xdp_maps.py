@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netlab.testbed.plugins.module_utils import xdp_bpf, xdp_compile, xdp_links, xdp_maps
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import bpf as xdp_bpf
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import compile as xdp_compile
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import links as xdp_links
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import maps as xdp_maps
 
 C_SOURCE = Path(__file__).resolve().parents[3] / "roles/datapath_xdp/files/xdp_bridge.bpf.c"
 

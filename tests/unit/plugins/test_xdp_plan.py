@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.netlab.testbed.plugins.module_utils import xdp_ops
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import OPERATIONS, Refusal, Step
-from ansible_collections.netlab.testbed.plugins.module_utils.xdp_plan import (
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import ops as xdp_ops
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp.plan import (
     Current,
     PortState,
     Settings,

@@ -41,6 +41,9 @@ def test_check_and_diff_print_and_do_nothing(netlab, lab) -> None:
     assert ended.status == 0, ended.err
     assert "board1: Bridge and taps\n" in ended.out
     assert "    +plain True 1\n" in ended.out
+    assert "@@" not in ended.out
+    assert "--- before" not in ended.out
+    assert "deploy    board1     Bridge and taps  would change\n" in ended.err
     assert ended.out.splitlines()[-1] == "plain on 1 board: 1 would be changed; nothing was"
     assert not (lab.folder / "board1").exists()
 

@@ -48,6 +48,21 @@ def test_lines_tell_what_changed_or_took_time() -> None:
     ]
 
 
+def test_in_check_mode_only_what_would_change_is_told() -> None:
+    """`TCP goes both ways  0.9 s` would read as a proof."""
+    stream = io.StringIO()
+    lines = Lines(stream)
+    lines.begin("deploy", check=True)
+    lines.event(done("Guests run", changed=True, took=1.23))
+    lines.event(done("Proof", took=2.0))
+    lines.begin("status")
+    lines.event(done("Proof", took=2.0))
+    assert stream.getvalue().splitlines() == [
+        "deploy    board1     Guests run  would change",
+        "status    board1     Proof  2.0 s",
+    ]
+
+
 def test_a_task_that_takes_long_says_so(monkeypatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])

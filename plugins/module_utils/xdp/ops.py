@@ -14,14 +14,12 @@ import socket
 import subprocess
 from pathlib import Path
 
-from ansible_collections.netlab.testbed.plugins.module_utils import (
-    xdp_bpf,
-    xdp_compile,
-    xdp_features,
-    xdp_links,
-    xdp_maps,
-)
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, operation
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import bpf as xdp_bpf
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import compile as xdp_compile
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import features as xdp_features
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import links as xdp_links
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import maps as xdp_maps
 
 TIMEOUT_S = 60
 FLAGS = {"native": xdp_bpf.FLAG_NATIVE, "generic": xdp_bpf.FLAG_GENERIC}

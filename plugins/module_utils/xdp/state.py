@@ -7,9 +7,11 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ansible_collections.netlab.testbed.plugins.module_utils import xdp_bpf, xdp_compile, xdp_maps
-from ansible_collections.netlab.testbed.plugins.module_utils.xdp_links import Link
-from ansible_collections.netlab.testbed.plugins.module_utils.xdp_plan import Current, PortState, Settings
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import bpf as xdp_bpf
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import compile as xdp_compile
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import maps as xdp_maps
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp.links import Link
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp.plan import Current, PortState, Settings
 
 
 def loaded_objects() -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.netlab.testbed.plugins.module_utils import ovs_client, ovs_state
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import client as ovs_client
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import state as ovs_state
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 LOCAL_PORT = 65534  # OFPP_LOCAL, the bridge's own interface: OpenFlow 1.0, 5.2.1

@@ -2,7 +2,7 @@
 """One trial of netperf: counters, the run, counters, and what of it can be believed.
 
 Between the two readings of the counters nothing of ours runs on the board or in the guest, but for the
-agent's own work in a guest (netperf_place.py). Whatever goes wrong is the trial's reason, not an exception.
+agent's own work in a guest (place.py). Whatever goes wrong is the trial's reason, not an exception.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_command import (
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import (
     CONTROL_PORT,
     Asked,
     ParameterError,
     netperf_command,
     read_parameters,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_counters import (
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.counters import (
     FILES,
     read_counters,
     usable_cpus,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import (
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import (
     MAXIMUM_OUTPUT,
     Flag,
     MeasurementError,
     flag,
     quote,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_parser import parse
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_place import OnBoard, Place, TimeOver
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.parser import parse
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.place import OnBoard, Place, TimeOver
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 PROBE_LIMIT_S = 10.0

@@ -16,7 +16,7 @@ import struct
 import subprocess
 import zlib
 
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_elf import is_elf
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.elf import is_elf
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 XZ, GZIP, ZSTD, LZ4_LEGACY = b"\xfd7zXZ\0", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x02\x21\x4c\x18"

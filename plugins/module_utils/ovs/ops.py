@@ -14,11 +14,13 @@ from pathlib import Path
 
 from pyroute2 import IPRoute
 
-from ansible_collections.netlab.testbed.plugins.module_utils import link_ops, ovs_client, ovs_state
+from ansible_collections.netlab.testbed.plugins.module_utils import link_ops
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
-from ansible_collections.netlab.testbed.plugins.module_utils.ovs_client import ofctl, vsctl
-from ansible_collections.netlab.testbed.plugins.module_utils.ovs_counters import parse_ports
-from ansible_collections.netlab.testbed.plugins.module_utils.ovs_plan import USERSPACE_DEVICE
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import client as ovs_client
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import state as ovs_state
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs.client import ofctl, vsctl
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs.counters import parse_ports
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs.plan import USERSPACE_DEVICE
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import Refusal, operation
 
 KERNEL_DATAPATH = "ovs-system"  # the one kernel datapath of a network namespace, and its own first port

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import Verdict
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator.verdict import Verdict
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import boot_id, write_atomically
 
 DEFAULT_PATH = Path("/var/cache/netlab-testbed/accelerator.json")

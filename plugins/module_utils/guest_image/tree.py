@@ -11,15 +11,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.netlab.testbed.plugins.module_utils import guest_image_elf as elf
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_cpio import (
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import elf as elf
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.cpio import (
     Entry,
     character_device,
     directory,
     regular,
     symlink,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_kernel import decompress
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.kernel import decompress
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 # Debian's merged /usr: what is in /lib of a package (Debian 12) or in /usr/lib (13) is found at both.

@@ -15,16 +15,16 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ansible_collections.netlab.testbed.plugins.module_utils.apt_world import (
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_services import (
+    UNWANTED_SERVICES,
+    disable_service,
+    services_held_back,
+)
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.world import (
     AptError,
     AptWorld,
     machine_architecture,
     run_apt,
-)
-from ansible_collections.netlab.testbed.plugins.module_utils.debian_services import (
-    UNWANTED_SERVICES,
-    disable_service,
-    services_held_back,
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 

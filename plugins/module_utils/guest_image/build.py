@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.netlab.testbed.plugins.module_utils import guest_image_tree as tree_of
-from ansible_collections.netlab.testbed.plugins.module_utils.apt_world import AptStale, AptWorld, Package
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_cpio import Entry, archive, regular
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_kernel import plain_kernel
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_recipe import (
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.world import AptStale, AptWorld, Package
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import tree as tree_of
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.cpio import (
+    Entry,
+    archive,
+    regular,
+)
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.kernel import plain_kernel
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.recipe import (
     APPLETS,
     MODULES,
     OPTIONAL_MODULES,

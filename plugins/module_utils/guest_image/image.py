@@ -7,20 +7,18 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ansible_collections.netlab.testbed.plugins.module_utils import (
-    guest_image_build,
-    guest_image_cpio,
-    guest_image_elf,
-    guest_image_kernel,
-    guest_image_tree,
-)
-from ansible_collections.netlab.testbed.plugins.module_utils.apt_world import AptWorld
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_recipe import (
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.world import AptWorld
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import build as guest_image_build
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import cpio as guest_image_cpio
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import elf as guest_image_elf
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import kernel as guest_image_kernel
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image import tree as guest_image_tree
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.recipe import (
     ARCHITECTURES,
     ROLE_FILES,
     Recipe,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.guest_image_store import Store
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.store import Store
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 CACHE = Path("/var/cache/netlab-testbed")

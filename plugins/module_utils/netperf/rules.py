@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules that a sceptic holds netperf's figures against; each that speaks becomes a flag. Pure.
 
-Every function takes the metrics of netperf_parser.py and returns flags; none changes a figure. The rules and
+Every function takes the metrics of parser.py and returns flags; none changes a figure. The rules and
 what to do about each are listed in docs/instruments/netperf.md.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_command import Asked, Pace
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import Flag, broken, flag
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import Asked, Pace
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import Flag, broken, flag
 
 # Linux TCP_RTO_MIN: what waited this long on a lab's cable most likely waited for a retransmission.
 RETRANSMISSION_TIMEOUT_US = 200_000

@@ -7,8 +7,10 @@ import socket
 import time
 from typing import Any
 
-from ansible_collections.netlab.testbed.plugins.module_utils import xdp_bpf, xdp_maps, xdp_state
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import bpf as xdp_bpf
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import maps as xdp_maps
+from ansible_collections.netlab.testbed.plugins.module_utils.xdp import state as xdp_state
 
 
 def read_counters() -> dict[str, dict[str, int]]:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.netlab.testbed.plugins.module_utils import link_ops, ovs_client
+from ansible_collections.netlab.testbed.plugins.module_utils import link_ops
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
+from ansible_collections.netlab.testbed.plugins.module_utils.ovs import client as ovs_client
 from ansible_collections.netlab.testbed.plugins.module_utils.process_ops import LOGS
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.netlab.testbed.plugins.module_utils import apt_sources
+from ansible_collections.netlab.testbed.plugins.module_utils.apt import sources as apt_sources
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 DEFAULT_ROOT = Path("/var/cache/netlab-testbed/apt")

@@ -3,7 +3,7 @@
 
 Two kinds of doubt are kept apart. What contradicts the command or itself beyond what netperf's own rounding
 explains is a MeasurementError: no figure of such an output is passed on. A true figure that is easily taken
-for something else, or one that breaks a rule, is passed on with a flag (netperf_rules.py).
+for something else, or one that breaks a rule, is passed on with a flag (rules.py).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from ansible_collections.netlab.testbed.plugins.module_utils import netperf_rules as rules
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_bins import Percentile, read_percentile
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_command import (
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf import rules as rules
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.bins import Percentile, read_percentile
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import (
     PERCENTILES,
     SELECTORS,
     Asked,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import (
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import (
     Flag,
     MeasurementError,
     Output,

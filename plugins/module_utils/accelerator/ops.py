@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import stat
 
-from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import KVM_NODE, KVM_NUMBERS
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator.verdict import KVM_NODE, KVM_NUMBERS
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step, operation
 
 

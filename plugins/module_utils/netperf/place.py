@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_agent import GuestAgent
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf_output import MeasurementError
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import MeasurementError
 
 # Agent calls while a run limited by count may still be going on: each wakes the guest for about a
 # transaction. So the first comes soon, for short runs, and the rest ever more rarely.
