@@ -8,20 +8,23 @@ has none, which is what its ledger then says too.
 from __future__ import annotations
 
 import contextlib
+import os
+import select
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.netlab.testbed.plugins.module_utils.domain_xml import digest_of
+from ansible_collections.netlab.testbed.plugins.module_utils.domain_xml import digest_of, identity
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_agent import AgentSilent, GuestAgent
 from ansible_collections.netlab.testbed.plugins.module_utils.path_proof import PORT
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, operation
 
 URI = "qemu:///system"
 DISKS = Path("/var/lib/netlab-testbed/disks")
-SHUTDOWN_LIMIT = 5.0  # seconds: a guest that cannot be reached is switched off
+SHUTDOWN_LIMIT = 5.0  # seconds for a guest that was switched off to be gone
 
 # It may run already: then the second one ends with an error, and that is all right.
 NETSERVER = 'netserver -N -p "$1" >/dev/null 2>&1 || pidof netserver >/dev/null'
@@ -38,6 +41,10 @@ ip -4 -o address show dev "$nic" | grep -q " $address " || ip address add "$addr
 """
 
 
+class NoLibvirtd(BoardError):
+    """No libvirtd answers on this board."""
+
+
 @contextlib.contextmanager
 def connection() -> Iterator[Any]:
     """The board's libvirtd. BoardError where there is none."""
@@ -50,7 +57,7 @@ def connection() -> Iterator[Any]:
     try:
         opened = libvirt.open(URI)
     except libvirt.libvirtError as error:
-        raise BoardError(f"no libvirtd answers at {URI}: {error.get_error_message()}") from error
+        raise NoLibvirtd(f"no libvirtd answers at {URI}: {error.get_error_message()}") from error
     try:
         yield opened
     finally:
@@ -104,7 +111,7 @@ def create(name: str, xml: str) -> None:
 
 @operation("domain.remove", "remove guest {name}")
 def remove(name: str) -> None:
-    """Asked to shut down, then switched off. Never a domain without our mark. No libvirtd: nothing runs."""
+    """Switched off. Never a domain without our mark. Where no libvirtd answers, its QEMU is ended directly."""
     import libvirt
 
     try:
@@ -118,9 +125,8 @@ def remove(name: str) -> None:
             with contextlib.suppress(libvirt.libvirtError):
                 domain.destroy()
             _wait_gone(libvirtd, name)
-    except BoardError as error:
-        if isinstance(error, Refusal) or _qemu_of(name):
-            raise
+    except NoLibvirtd:
+        _end_qemu(name)
 
 
 def _wait_gone(libvirtd: Any, name: str) -> None:
@@ -132,20 +138,30 @@ def _wait_gone(libvirtd: Any, name: str) -> None:
 
 
 def _qemu_of(name: str) -> list[int]:
-    """Pids of the QEMU that libvirt started for this guest (``-name guest=NAME,...``)."""
-    word = f"guest={name},"
+    """Pids of the QEMU that libvirt started for this guest, known by the guest's UUID (``-uuid``): ours alone."""
+    word = identity(name).encode()
     pids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 words = (entry / "cmdline").read_bytes().split(b"\0")
-                if (
-                    words
-                    and b"qemu-system" in words[0]
-                    and any(part.startswith(word.encode()) for part in words)
-                ):
+                if b"qemu-system" in words[0] and word in words:
                     pids.append(int(entry.name))
     return pids
+
+
+def _end_qemu(name: str) -> None:
+    """What libvirt does at last, where it is not there to do it: SIGKILL. A libvirtd that comes back finds it gone."""
+    for pid in _qemu_of(name):
+        with contextlib.suppress(ProcessLookupError):
+            handle = os.pidfd_open(pid)
+            try:
+                if pid in _qemu_of(name):  # still the one that was found
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                if not select.select([handle], [], [], SHUTDOWN_LIMIT)[0]:
+                    raise BoardError(f"guest {name} (pid {pid}) does not go, and no libvirtd answers")
+            finally:
+                os.close(handle)
 
 
 @operation("domain.configure", "give guest {name} {address}")
@@ -181,7 +197,8 @@ def _wait_for(domain: Any, agent: GuestAgent, limit: float) -> None:
 @operation("disk.overlay", "lay {path} over {base}")
 def overlay(path: str, base: str) -> None:
     """A copy-on-write layer, so that the user's own disk is never written to: qemu-img(1)."""
-    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # a distribution's QEMU runs as a user of its own, and is given the file itself by libvirt
+    Path(path).parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     done = subprocess.run(
         ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, path],
         capture_output=True, text=True, timeout=60, check=False,

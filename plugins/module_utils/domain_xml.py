@@ -17,19 +17,31 @@ CONSOLES = {"x86_64": "ttyS0", "aarch64": "ttyAMA0"}
 AGENT = "org.qemu.guest_agent.0"
 
 
+def identity(name: str) -> str:
+    """The UUID of the guest of this name: nobody else's domain has it."""
+    return str(uuid.uuid5(UUID_NAMESPACE, name))
+
+
 def domain_xml(guest: dict[str, Any]) -> tuple[str, str]:
     """(XML, digest of what it says) of one guest.
 
     ``guest``: name, arch, accelerator (kvm or tcg), vcpus, memory_mib, mac, and either kernel, initramfs,
     kernel_command_line or disk; interface: {type: ethernet, dev} or {type: user, address, prefix}, with
-    driver: {offload: bool} for what the guest's virtio-net may offer it.
+    offloads: {host: {name: bool}, guest: {name: bool}} for what virtio-net offers on either side.
+
+    The mark also holds what the domain's own XML does not say and another guest would come of: ``base``, what the
+    disk is laid over, and the interface's ``index``: QEMU holds the interface that it opened, so one that was made
+    anew under the same name needs a new guest.
     """
     kvm = guest["accelerator"] == "kvm"
     root = ET.Element("domain", type="kvm" if kvm else "qemu")
     _text(root, "name", guest["name"])
-    _text(root, "uuid", str(uuid.uuid5(UUID_NAMESPACE, guest["name"])))
+    _text(root, "uuid", identity(guest["name"]))
     metadata = ET.SubElement(root, "metadata")
     mark = ET.SubElement(metadata, f"{{{NAMESPACE}}}guest")
+    for key, value in (("base", guest.get("base")), ("interface-index", guest["interface"].get("index"))):
+        if value is not None:
+            mark.set(key, str(value))
     _text(root, "memory", str(guest["memory_mib"]), unit="MiB")
     _text(root, "vcpu", str(guest["vcpus"]))
     system = ET.SubElement(root, "os")
@@ -59,8 +71,7 @@ def domain_xml(guest: dict[str, Any]) -> tuple[str, str]:
     ET.SubElement(devices, "memballoon", model="none")
     rng = ET.SubElement(devices, "rng", model="virtio")
     _text(rng, "backend", "/dev/urandom", model="random")
-    for controller in ("usb",):
-        ET.SubElement(devices, "controller", type=controller, model="none")
+    ET.SubElement(devices, "controller", type="usb", model="none")
     digest = hashlib.sha256(ET.tostring(root)).hexdigest()
     mark.set("digest", digest)
     return ET.tostring(root, encoding="unicode"), digest

@@ -22,7 +22,7 @@ def plan(
     with such a domain's name is refused.
     """
     names = {guest["name"] for guest in wanted}
-    steps = [_remove(name, None) for name, domain in current.items() if domain["ours"] and name not in names]
+    steps = [_remove(name) for name, domain in current.items() if domain["ours"] and name not in names]
     configure: list[Step] = []
     for guest in wanted:
         name = guest["name"]
@@ -32,10 +32,10 @@ def plan(
                 f"a domain named {name} is there already and is not this testbed's: rename or remove it first"
             )
         disk = f"{DISKS}/{name}.qcow2" if guest.get("disk") else None
-        xml, digest = domain_xml({**guest, "disk": disk})
+        xml, digest = domain_xml({**guest, "disk": disk, "base": guest.get("disk")})
         if domain is None or not domain["running"] or domain["digest"] != digest:
             if domain is not None:
-                steps.append(_remove(name, None))
+                steps.append(_remove(name))
             if disk:
                 args = {"path": disk, "base": guest["disk"]}
                 steps.append(Step("disk.overlay", args, undo=Step("disk.remove", {"path": disk})))
@@ -52,11 +52,12 @@ def plan(
 
 
 def _create(name: str, xml: str) -> Step:
-    return Step("domain.create", {"name": name, "xml": xml}, undo=_remove(name, None))
+    return Step("domain.create", {"name": name, "xml": xml}, undo=_remove(name))
 
 
-def _remove(name: str, undo: Step | None) -> Step:
-    return Step("domain.remove", {"name": name}, undo=undo)
+def _remove(name: str) -> Step:
+    """Nothing to undo: its making is in the ledger, and that entry's undo ends in the same absence."""
+    return Step("domain.remove", {"name": name})
 
 
 def _configured(interfaces: Sequence[Mapping[str, Any]] | None, guest: Mapping[str, Any]) -> bool:

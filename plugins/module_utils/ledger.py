@@ -108,10 +108,14 @@ class Ledger:
                     "undo": step.undo.as_dict() if step.undo else None,
                 }
             )
-            if "state" in data["deployment"]:
-                # until the roles say again that it is whole
-                data["deployment"]["state"] = "building"
+            self._not_whole(data)
             self._write(data)
+
+    @staticmethod
+    def _not_whole(data: dict[str, Any]) -> None:
+        """Until the roles say again that it is."""
+        if "state" in data["deployment"]:
+            data["deployment"]["state"] = "building"
 
     def note(self, **facts: Any) -> bool:
         """Merge facts into the deployment's header; True if that changed it."""
@@ -128,6 +132,12 @@ class Ledger:
         """Replay backwards: (what was undone, what could not be). A failed undo stays for the next try."""
         undone: list[str] = []
         failed: list[str] = []
+        if self.path.exists():
+            # a full disk keeps nobody from undoing
+            with contextlib.suppress(OSError), self._locked():
+                data = self.read()
+                self._not_whole(data)
+                self._write(data)
         for entry in reversed(self.entries()):
             if entry["undo"]:
                 undo = Step.from_dict(entry["undo"])

@@ -12,8 +12,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
+try:
+    from pyroute2 import IPRoute
+    from pyroute2.netlink.exceptions import NetlinkError
+except ImportError:  # check mode on a board whose packages would have been installed by now
+    IPRoute = None
+    NetlinkError = OSError
 
 from ansible_collections.netlab.testbed.plugins.module_utils import link_features
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
@@ -27,6 +31,8 @@ TABLE_MAIN = 254
 
 @contextlib.contextmanager
 def _netlink() -> Iterator[IPRoute]:
+    if IPRoute is None:
+        raise BoardError("this board's Python has no pyroute2: package python3-pyroute2")
     with IPRoute() as ip:
         yield ip
 
@@ -41,7 +47,9 @@ def read(names_with_features: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
             address = (
                 f"{message.get_attr('IFA_LOCAL') or message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"
             )
-            links[names[message["index"]]]["addresses"].append(address)
+            # a link that came up since the links were read is not ours to know
+            if message["index"] in names:
+                links[names[message["index"]]]["addresses"].append(address)
         for message in ip.get_routes(family=2, table=TABLE_MAIN):
             out = names.get(message.get_attr("RTA_OIF"))
             if out and message["proto"] != PROTO_KERNEL:
@@ -190,7 +198,8 @@ def address_add(name: str, address: str, routes: list[dict[str, Any]]) -> None:
         broadcast = str(ipaddress.ip_interface(address).network.broadcast_address)
         with _tolerating(errno.EEXIST):
             ip.addr("add", index=index, address=host, prefixlen=int(length), broadcast=broadcast)
-        for route in routes:
+        # a gateway is reached over a route without one, which has to be there first
+        for route in sorted(routes, key=lambda route: "gateway" in route):
             with _tolerating(errno.EEXIST):
                 ip.route("add", oif=index, **route)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase as fnmatch
 from typing import Any
@@ -80,11 +81,22 @@ def _drop_addresses(old: dict[str, Any], link: Link) -> list[Step]:
     if link.get("addresses") is None:
         return []
     surplus = [address for address in old["addresses"] if address not in link["addresses"]]
+    # With the first address of a network the kernel drops those that were added after it (ip-sysctl,
+    # promote_secondaries): they go before it, and what is wanted of them is added again.
+    networks: set[Any] = set()
+    going = []
+    for address in old["addresses"]:
+        network = ipaddress.ip_interface(address).network
+        if address in surplus or network in networks:
+            networks.add(network)
+            going.append(address)
     name = link["name"]
     steps = []
-    for address in surplus:
-        # the kernel drops the routes over an interface with its last address: they come back with it
-        restore = Step("link.address_add", {"name": name, "address": address, "routes": list(old["routes"])})
+    # Last first, so that undoing restores their order; and the routes, which may prefer any of the addresses as
+    # their source, come back with the one that comes back last.
+    for place, address in enumerate(reversed(going)):
+        routes = list(old["routes"]) if place == 0 else []
+        restore = Step("link.address_add", {"name": name, "address": address, "routes": routes})
         steps.append(Step("link.address_delete", {"name": name, "address": address}, undo=restore))
         old["addresses"] = [other for other in old["addresses"] if other != address]
     return steps

@@ -69,12 +69,18 @@ def domains() -> Domains | None:
         return None
 
 
-def guest_states(recorded: list[dict[str, Any]], found: Domains) -> list[dict[str, str]]:
+def guest_states(recorded: list[dict[str, Any]], found: Domains | None) -> list[dict[str, str]]:
     """Each guest of the ledger as it is now, then guests of ours that the ledger does not know. Pure."""
     guests = [
-        {"name": guest["name"], "address": guest["address"], "state": _state(found.get(guest["name"]))}
+        {
+            "name": guest["name"],
+            "address": guest["address"],
+            "state": "unknown" if found is None else _state(found.get(guest["name"])),
+        }
         for guest in recorded
     ]
+    if found is None:
+        return guests
     known = {guest["name"] for guest in recorded}
     stray = [name for name, domain in found.items() if domain["ours"] and name not in known]
     return guests + [{"name": name, "address": "", "state": "not in the ledger"} for name in stray]
@@ -99,7 +105,7 @@ def main() -> None:
         if module.params["guests"]:
             found = domains()
             result["libvirt"] = found is not None
-            result["guests"] = guest_states(result["deployment"].get("guests", []), found or {})
+            result["guests"] = guest_states(result["deployment"].get("guests", []), found)
     except BoardError as error:
         fail(module, error)
     module.exit_json(changed=False, **result)

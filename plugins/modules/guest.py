@@ -112,6 +112,7 @@ steps:
   returned: always
 """
 
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -135,6 +136,17 @@ GUEST_OPTIONS = {
 def _in_own_network(interface: dict[str, Any]) -> dict[str, Any]:
     """Where QEMU itself is the guest's network, its address and gateway are of that one."""
     return {key: interface[f"guest_{key}"] for key in ("address", "gateway") if f"guest_{key}" in interface}
+
+
+def indexed(interface: dict[str, Any]) -> dict[str, Any]:
+    """With the index that the kernel gave the interface, none where it is not there (yet)."""
+    if "dev" not in interface:
+        return interface
+    try:
+        index = int(Path(f"/sys/class/net/{interface['dev']}/ifindex").read_text(encoding="ascii"))
+    except OSError:
+        return interface
+    return {**interface, "index": index}
 
 
 def main() -> None:
@@ -163,7 +175,7 @@ def main() -> None:
         )
     shared = {key: module.params[key] for key in SHARED}
     wanted: list[dict[str, Any]] = [
-        {**shared, **guest, "interface": interface, **_in_own_network(interface)}
+        {**shared, **guest, "interface": indexed(interface), **_in_own_network(interface)}
         for guest, interface in zip(guests, interfaces, strict=True)
     ]
 

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 from ansible_collections.netlab.testbed.plugins.filter.numbered import numbered
+from ansible_collections.netlab.testbed.plugins.module_utils import board_facts, observe
 from ansible_collections.netlab.testbed.plugins.module_utils.board_facts import features
 from ansible_collections.netlab.testbed.plugins.module_utils.local_board import wanted_cables
 from ansible_collections.netlab.testbed.plugins.module_utils.path_proof import unmoved
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
-from ansible_collections.netlab.testbed.plugins.modules import daemon, local_boards
+from ansible_collections.netlab.testbed.plugins.modules import board_info, daemon, local_boards
 
 CABLE = {"a_board": "a", "a_link": "eth1", "b_board": "b", "b_link": "eth1"}
 
@@ -100,6 +102,71 @@ class TestFeatures:
     def test_a_loaded_module_counts_without_configuration(self) -> None:
         assert features(None, "", {"vhost_net"})["vhost_net"]["available"]
         assert features(None, "", set())["bridge"]["how"] == "unknown"
+
+
+class TestWhatKeepsTheBoardReachable:
+    links: ClassVar[dict[str, Any]] = {"eth0": {"addresses": ["192.0.2.1/24"]}, "eth1": {"addresses": []}}
+    inet6 = ("20010db8000000000000000000000005 03 40 00 80     eth1",)
+
+    @pytest.mark.parametrize(
+        ("connection", "nic"),
+        [
+            ("198.51.100.1 50000 192.0.2.1 22", "eth0"),
+            ("2001:db8::9 50000 2001:db8::5 22", "eth1"),
+            ("fe80::9%eth1 50000 fe80::5%eth1 22", "eth1"),
+            ("198.51.100.1 50000 192.0.2.99 22", None),  # through a NAT
+            ("", None),
+        ],
+    )
+    def test_the_nic_of_the_connection(self, connection: str, nic: str | None) -> None:
+        assert board_facts.connection_nic(self.links, connection, list(self.inet6)) == nic
+
+    def test_sudo_does_not_hide_the_connection(self, tmp_path: Path) -> None:
+        for pid, parent, environment in (
+            (30, 20, b"SUDO_USER=a\0"),
+            (20, 1, b"A=b\0SSH_CONNECTION=x 1 y 2\0"),
+        ):
+            (tmp_path / str(pid)).mkdir()
+            (tmp_path / str(pid) / "environ").write_bytes(environment)
+            (tmp_path / str(pid) / "stat").write_text(f"{pid} (a) b) S {parent} 0 0")
+        assert board_facts.ssh_connection(30, tmp_path) == "x 1 y 2"
+        (tmp_path / "20" / "environ").write_bytes(b"A=b\0")
+        assert board_facts.ssh_connection(30, tmp_path) == ""
+
+    def test_what_a_bridge_over_a_vlan_is_made_of(self, tmp_path: Path) -> None:
+        for upper, lower in (("br0", "eth0.10"), ("eth0.10", "eth0")):
+            (tmp_path / upper / f"lower_{lower}").mkdir(parents=True)
+        assert board_facts.below("br0", tmp_path) == {"eth0.10", "eth0"}
+        assert board_facts.below("eth0", tmp_path) == set()
+
+
+class TestGuestStates:
+    recorded: ClassVar[list[dict[str, Any]]] = [{"name": "guest1", "address": "192.0.2.101/24"}]
+
+    def test_gone_is_not_said_where_nobody_can_be_asked(self) -> None:
+        assert board_info.guest_states(self.recorded, None)[0]["state"] == "unknown"
+        assert board_info.guest_states(self.recorded, {})[0]["state"] == "gone"
+
+
+class TestObserve:
+    @pytest.fixture(autouse=True)
+    def _one_guest(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def deaf(_entries: list[dict[str, Any]]) -> dict[str, Any]:
+            raise BoardError("no libvirtd answers")
+
+        entry = {"step": {"op": "domain.create", "args": {"name": "guest1"}}}
+        monkeypatch.setattr(observe.Ledger, "entries", lambda _self: [entry])
+        monkeypatch.setitem(observe.OBSERVERS, "domain", deaf)
+
+    def test_what_cannot_be_read_has_drifted(self) -> None:
+        now = observe.observe(whatever_is_there=True)
+        assert observe.drift({"domain": {"guest1": {}}}, now) == [
+            "domain: not to be read: no libvirtd answers"
+        ]
+
+    def test_what_cannot_be_read_is_not_recorded_as_whole(self) -> None:
+        with pytest.raises(BoardError, match="no libvirtd answers"):
+            observe.observe()
 
 
 def test_every_counter_must_move_in_both_directions() -> None:

@@ -75,7 +75,8 @@ def test_a_guest_that_crashed_is_made_again() -> None:
 
 @pytest.mark.parametrize(
     "change", [{"vcpus": 2}, {"memory_mib": 256}, {"accelerator": "kvm"}, {"mac": "02:00:00:00:00:77"},
-               {"kernel_command_line": "quiet"}, {"interface": {"type": "ethernet", "dev": "nlmvt1"}}],
+               {"kernel_command_line": "quiet"}, {"interface": {"type": "ethernet", "dev": "nlmvt1"}},
+               {"interface": {"type": "ethernet", "dev": "nltap1", "index": 7}}],
 )  # fmt: skip
 def test_any_change_of_a_guest_is_seen(change: dict[str, Any]) -> None:
     domains: Domains = {}
@@ -103,7 +104,17 @@ def test_a_users_disk_is_only_ever_laid_under() -> None:
         "path": "/var/lib/netlab-testbed/disks/guest1.qcow2",
         "base": "/images/mine.qcow2",
     }
-    assert "/images/mine.qcow2" not in steps[1].args["xml"]
+    sources = ET.fromstring(steps[1].args["xml"]).findall("./devices/disk/source")
+    assert [source.get("file") for source in sources] == [overlay.args["path"]]
+
+
+def test_another_disk_needs_another_guest() -> None:
+    domains: Domains = {}
+    settle(domains, [guest(1, disk="/images/mine.qcow2", kernel=None)])
+    other = guest(1, disk="/images/other.qcow2", kernel=None)
+    assert [step.op for step in plan(domains, [other], 60)] == [
+        "domain.remove", "disk.overlay", "domain.create", "domain.configure",
+    ]  # fmt: skip
 
 
 hostile = st.text(alphabet=st.characters(blacklist_categories=["Cc", "Cs", "Cn"]), min_size=1)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
 from typing import Any
 
 import pytest
@@ -46,10 +47,22 @@ def apply(links: Links, step: Step) -> None:
         if args["address"] not in links[args["name"]]["addresses"]:
             links[args["name"]]["addresses"] = [*links[args["name"]]["addresses"], args["address"]]
     elif step.op == "link.address_delete":
-        rest = [other for other in links[args["name"]]["addresses"] if other != args["address"]]
-        links[args["name"]]["addresses"] = rest
+        links[args["name"]]["addresses"] = without(links[args["name"]]["addresses"], args["address"])
     else:
         raise AssertionError(step.op)
+
+
+def network(address: str) -> str:
+    return str(ipaddress.ip_interface(address).network)
+
+
+def without(addresses: list[str], gone: str) -> list[str]:
+    """As the kernel deletes an address: the first of a network takes the others of that network with it."""
+    if gone not in addresses:
+        return addresses
+    fellows = [address for address in addresses if network(address) == network(gone)]
+    going = fellows if fellows[0] == gone else [gone]
+    return [address for address in addresses if address not in going]
 
 
 ADDRESSES = ["192.0.2.1/24", "192.0.2.2/24", "198.51.100.7/30"]
@@ -117,7 +130,7 @@ def test_its_undo_restores_what_was_there(
         if step.undo:
             apply(links, step.undo)
     for link in (*links.values(), *before.values()):
-        link["addresses"] = sorted(link["addresses"])
+        link["addresses"] = sorted(link["addresses"], key=network)
     assert links == before
 
 
@@ -134,7 +147,7 @@ def test_cut_off_anywhere_the_undo_of_what_was_begun_restores_it(
         if step.undo:
             apply(links, step.undo)
     for link in (*links.values(), *before.values()):
-        link["addresses"] = sorted(link["addresses"])
+        link["addresses"] = sorted(link["addresses"], key=network)
     assert links == before
 
 
@@ -175,6 +188,23 @@ def test_an_offload_that_the_driver_has_fixed_is_an_error() -> None:
     nic = {**NIC, "fixed_features": ["rx-gro"]}
     with pytest.raises(BoardError, match="does not let rx-gro be changed"):
         plan({"eth1": nic}, [{"name": "eth1", "features": {"rx-gro": True}}])
+
+
+def test_an_address_that_would_go_with_another_is_there_in_the_end() -> None:
+    links: Links = {"eth1": {**copy.deepcopy(NIC), "addresses": ["192.0.2.7/24", "192.0.2.1/24"]}}
+    for step in plan(links, [{"name": "eth1", "addresses": ["192.0.2.1/24"]}]):
+        apply(links, step)
+    assert links["eth1"]["addresses"] == ["192.0.2.1/24"]
+
+
+def test_routes_come_back_when_all_addresses_are_back() -> None:
+    route = {"dst": "203.0.113.0/24", "gateway": "192.0.2.254", "prefsrc": "198.51.100.7"}
+    nic = {**NIC, "addresses": ["192.0.2.1/24", "198.51.100.7/30"], "routes": [route]}
+    undos = [step.undo.args for step in plan({"eth1": nic}, [{"name": "eth1", "addresses": []}]) if step.undo]
+    assert [(undo["address"], undo["routes"]) for undo in reversed(undos)] == [
+        ("192.0.2.1/24", []),
+        ("198.51.100.7/30", [route]),
+    ]
 
 
 def test_routes_come_back_with_their_address() -> None:

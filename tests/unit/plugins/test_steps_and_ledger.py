@@ -79,6 +79,14 @@ def test_a_failing_undo_stays_and_the_others_are_done(world: World, tmp_path: Pa
     assert [entry["undo"]["op"] for entry in ledger.entries()] == ["word.burn"]
 
 
+def test_what_could_not_all_be_undone_is_not_ready(world: World, tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path)
+    run_steps([Step("word.add", {"word": "b"}, undo=Step("word.burn", {"word": "b"}))], ledger)
+    ledger.note(topology="tap", state="ready")
+    ledger.rollback()
+    assert ledger.deployment() == {"topology": "tap", "state": "building"}
+
+
 def test_replaying_twice_is_as_good_as_once(world: World, tmp_path: Path) -> None:
     ledger = Ledger("topology", tmp_path)
     run_steps([adding("a")], ledger)
