@@ -14,6 +14,9 @@ from netlab.play.outcome import Outcome
 from netlab.play.progress import seconds
 from netlab.play.runner import Listener
 
+# What a diff has besides its lines, and says nothing to whom it is printed for.
+FRAME = ("--- before", "+++ after", "@@ ")
+
 Reports = Mapping[str, Mapping[str, Any]]
 
 
@@ -23,7 +26,8 @@ class Diffs(Listener):
     def event(self, event: Event) -> None:
         if not isinstance(event, Diff):
             return
-        lines = "".join(f"    {line}\n" for line in event.text.splitlines() if line.strip())
+        told = (line for line in event.text.splitlines() if line.strip() and not line.startswith(FRAME))
+        lines = "".join(f"    {line}\n" for line in told)
         with contextlib.suppress(BrokenPipeError):  # `| head` must not stop a deploy halfway
             output.line(f"{event.board}: {event.task}\n{lines}")
 

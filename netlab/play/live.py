@@ -44,8 +44,8 @@ class Live(Progress):
         self.boards: dict[str, str] = {}
         self.live: Any = None
 
-    def begin(self, verb: str) -> None:
-        super().begin(verb)
+    def begin(self, verb: str, *, check: bool = False) -> None:
+        super().begin(verb, check=check)
         self.boards.clear()
         self.play = ""
         self.line = self.bars.add_task("starting", total=None, verb=verb)

@@ -57,7 +57,7 @@ def perform(
 def _shown(
     play: Play, progress: Progress, interrupt: Interrupt, listeners: Sequence[Listener] = ()
 ) -> Outcome:
-    progress.begin(play.playbook)
+    progress.begin(play.playbook, check=play.check)
     try:
         return run(play, [progress, *listeners], interrupt)
     finally:

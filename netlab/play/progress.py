@@ -71,11 +71,13 @@ class Progress(Listener):
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = Unbreakable(sys.stderr if stream is None else stream)
         self.verb = ""
+        self.check = False
         self.trials: Trials | None = None
 
-    def begin(self, verb: str) -> None:
-        """A play is about to start; `verb` is what the user would call it."""
+    def begin(self, verb: str, *, check: bool = False) -> None:
+        """A play is about to start; `verb` is what the user would call it. With `check` it changes nothing."""
         self.verb = verb
+        self.check = check
 
     def end(self) -> None:
         """The play is over."""
@@ -126,7 +128,8 @@ class Lines(Progress):
             case TaskDone() if not event.item:
                 self.running.pop(event.board, None)
                 if self._telling(event):
-                    self._line(event.board, event.task, seconds(event.seconds))
+                    what = "would change" if self.check else seconds(event.seconds)
+                    self._line(event.board, event.task, what)
             case TaskSkipped():
                 self.running.pop(event.board, None)
             case TaskFailed():
@@ -137,7 +140,8 @@ class Lines(Progress):
                 pass
 
     def _telling(self, event: TaskDone) -> bool:
-        took = event.seconds >= SHORT and not event.inert
+        # Of a task that only looks in check mode, a line would read as if it had done what it is called.
+        took = event.seconds >= SHORT and not event.inert and not self.check
         return (event.changed or took) and not trial_of(event)
 
     def tick(self) -> None:
