@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 
 from tabulate import SEPARATING_LINE, tabulate
@@ -106,10 +107,10 @@ def _brief(command: str) -> str:
 
 
 def _files(summary: Summary, width: int) -> str:
-    path = summary.source.path / REPORT
-    if path.is_file():
+    folder = summary.source.path
+    if (path := folder / REPORT).is_file():
         return wrapped(f"Report: {path}", width, indent="  ", first="")
-    text = (
-        f"Figures and raw output: {summary.source.path} (netlab report {summary.source.name} --format html)"
+    command = (
+        f"netlab report {shlex.quote(str(folder))} --format html"  # its path: --results may have been given
     )
-    return wrapped(text, width, indent="  ", first="")
+    return wrapped(f"Figures and raw output: {folder} ({command})", width, indent="  ", first="")
