@@ -18,7 +18,8 @@ from netlab.inventory.variables import PREFIXES, GuestEntry, Variables, expected
 # Said for each command; a fixed value in an inventory would be overruled, or worse, would not.
 OF_COMMANDS = {
     "testbed_topology": "no such key: `netlab deploy --topology NAME` chooses it",
-    "testbed_topologies": "no such key: `netlab check --topology NAME` chooses them",
+    "testbed_topologies": "no such key: `netlab check` asks for every topology",
+    "testbed_instruments": "no such key: `netlab check` asks for every instrument",
     "testbed_trials": "no such key: the plan that `netlab bench` is given says what is measured",
 }
 

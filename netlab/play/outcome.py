@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from netlab.collection import inventory_option
@@ -135,16 +139,16 @@ class Outcome:
             return None
         again = inventory_option(self.inventory)
         if self.unmet:
-            return NotSupported(
-                "\n".join(self.unmet), hint=f"netlab check{again}   (what each board can do, and why not)"
-            )
+            asked = self.play.endswith(".check")
+            why = "once that is set right" if asked else "what each board can do, and why not"
+            return NotSupported("\n".join(self.unmet), hint=f"netlab check{again}   ({why})")
         if self.failures:
             return PlayFailed("\n".join(_failure(failure) for failure in self.failures))
         if self.unreachable:
             events = sorted(self.unreachable, key=lambda event: event.board)
             return BoardUnreachable(
                 "\n".join(f"{event.board} cannot be reached: {event.message}" for event in events),
-                hint=f"ansible -i {self.inventory} all -m ping   (is it up, and does SSH sign in?)",
+                hint=f"{_ansible()} -i {shlex.quote(self.inventory)} all -m ping   (is it up, and does SSH sign in?)",
             )
         when = "in the middle" if self.begun else "before the first task"
         return PlayFailed(f"Ansible ended {when} of {self.play}:\n{self._said()}")
@@ -155,6 +159,12 @@ class Outcome:
             event.text.rstrip() for event in self.printed if event.level == "plain" and event.text.strip()
         ]
         return "\n".join(errors or plain[-12:]) or "it gave no reason"
+
+
+def _ansible() -> str:
+    """The program as the user has to call it: in a virtual environment that is not activated, by its path."""
+    beside = Path(sys.executable).parent / "ansible"
+    return "ansible" if shutil.which("ansible") or not beside.exists() else shlex.quote(str(beside))
 
 
 def _words(error: Exception) -> str:

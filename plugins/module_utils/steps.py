@@ -40,6 +40,15 @@ def operation(name: str, phrase: str) -> Callable[[Callable[..., None]], Callabl
     return register
 
 
+def _words(value: Any) -> Any:
+    """An argument as people read it: settings as ``up=yes master=nlbr0``; the rest stays as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_words(item)}" for key, item in value.items()) or "nothing"
+    return value
+
+
 @dataclass(frozen=True)
 class Step:
     """One change: ``op`` with ``args``, and the step that restores what was there before.
@@ -56,7 +65,7 @@ class Step:
         known = OPERATIONS.get(self.op)
         if known is None:
             return f"{self.op} {self.args}"
-        return known.phrase.format(**self.args)
+        return known.phrase.format(**{name: _words(value) for name, value in self.args.items()})
 
     def as_dict(self) -> dict[str, Any]:
         return {"op": self.op, "args": self.args}

@@ -59,11 +59,11 @@ def test_a_check_on_an_empty_board_says_all_and_does_nothing(dut: Board) -> None
     before = dut.call(ovs_lab.snapshot)
     assert dut.call(ovs_lab.planned) == [
         "add Open vSwitch bridge nlovs0: netdev, standalone",
-        *(f"set {port} {{'promiscuous': True}}" for port in (UPLINK, GUEST_PORT, TAP)),
-        f"set the reverse path filter (rp_filter) of {{'{UPLINK}': 1, '{GUEST_PORT}': 1, '{TAP}': 1}}",
+        *(f"set {port} promiscuous=yes" for port in (UPLINK, GUEST_PORT, TAP)),
+        f"set the reverse path filter (rp_filter) of {UPLINK}=1 {GUEST_PORT}=1 {TAP}=1",
         f"add ports to Open vSwitch bridge nlovs0: ['{UPLINK}', '{GUEST_PORT}', '{TAP}']",
         f"count what {UPLINK} brings to Open vSwitch bridge nlovs0",
-        "set nlovs0 {'up': True}",
+        "set nlovs0 up=yes",
         f"add {BOARD}/24 to nlovs0",
     ]
     assert dut.call(ovs_lab.snapshot) == before
@@ -115,7 +115,7 @@ def test_the_board_takes_each_frame_once(switch: Board, peer: Board) -> None:
     switch.call(ovs_lab.open_udp, BOARD, UDP_PORT)
     peer.call(ovs_lab.send_udp, BOARD, UDP_PORT, 5)
     assert sorted(switch.call(ovs_lab.receive_udp, 4, 0.2)) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    assert switch.call(ovs_lab.planned) == [f"set the reverse path filter (rp_filter) of {{'{UPLINK}': 1}}"]
+    assert switch.call(ovs_lab.planned) == [f"set the reverse path filter (rp_filter) of {UPLINK}=1"]
 
 
 def test_tcp_needs_checksums_that_the_sender_made(switch: Board, guest: Board) -> None:

@@ -194,11 +194,11 @@ def test_every_operation_is_registered_and_says_what_it_does() -> None:
     assert {step.op for step in steps} <= set(OPERATIONS)
     assert [step.says() for step in steps] == [
         "add Open vSwitch bridge nlovs0: netdev, standalone",
-        "set eth1 {'promiscuous': True}",
-        "set the reverse path filter (rp_filter) of {'eth1': 1}",
+        "set eth1 promiscuous=yes",
+        "set the reverse path filter (rp_filter) of eth1=1",
         "add ports to Open vSwitch bridge nlovs0: ['eth1']",
         "count what eth1 brings to Open vSwitch bridge nlovs0",
-        "set nlovs0 {'up': True}",
+        "set nlovs0 up=yes",
         "add 192.0.2.2/24 to nlovs0",
     ]
 
@@ -218,8 +218,8 @@ def test_another_datapath_gives_the_bridge_a_new_interface() -> None:
     links = {"nlovs0": link(alias=MARK, addresses=[ADDRESSES[0]])}
     wanted = want(datapath_type="system", addresses=[ADDRESSES[0]], up=True)
     assert [step.says() for step in plan({"nlovs0": bridge()}, links, [wanted])] == [
-        "set Open vSwitch bridge nlovs0 {'datapath_type': 'system'}",
-        "set nlovs0 {'up': True}",
+        "set Open vSwitch bridge nlovs0 datapath_type=system",
+        "set nlovs0 up=yes",
         f"add {ADDRESSES[0]} to nlovs0",
     ]
 

@@ -50,6 +50,14 @@ def adding(word: str) -> Step:
     return Step("word.add", {"word": word}, undo=Step("word.drop", {"word": word}))
 
 
+def test_a_step_says_settings_as_people_read_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"thing.set": Operation(print, "set {name} {settings} by {argv[0]}")}
+    monkeypatch.setattr(steps_module, "OPERATIONS", table)
+    settings = {"up": True, "master": "nlbr0", "gro": {"on": False}}
+    said = Step("thing.set", {"name": "eth1", "settings": settings, "argv": ["ip", "link"]}).says()
+    assert said == "set eth1 up=yes master=nlbr0 gro=on=no by ip"
+
+
 def test_the_undo_is_on_disk_when_the_change_fails(world: World, tmp_path: Path) -> None:
     ledger = Ledger("topology", tmp_path)
     failing = Step("word.burn", {"word": "x"}, undo=Step("word.drop", {"word": "x"}))
