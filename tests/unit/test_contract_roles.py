@@ -107,6 +107,14 @@ def test_datapath_lists_what_a_board_must_have(role: Path) -> None:
         assert requirement["message"].strip()
 
 
+@each_role
+def test_messages_leave_the_board_to_whoever_shows_them(role: Path) -> None:
+    """Ansible and netlab both put it in front: `board1: board1: this kernel has ...` says it twice."""
+    variables = read(role / "vars/main.yml") or {}
+    told = [item["message"] for item in variables.get(f"{role.name}__requirements") or []]
+    assert [message for message in told if "inventory_hostname" in message] == []
+
+
 @each_instrument
 def test_instrument_measures_one_trial(role: Path) -> None:
     tasks = read(role / "tasks/measure.yml")

@@ -4,7 +4,16 @@
 from __future__ import annotations
 
 from netlab.errors import PlayFailed
-from netlab.play.events import Event, Finished, TaskDone, TaskFailed, TaskSkipped, TaskStarted, from_runner
+from netlab.play.events import (
+    Event,
+    Finished,
+    TaskDone,
+    TaskFailed,
+    TaskSkipped,
+    TaskStarted,
+    Unreachable,
+    from_runner,
+)
 from netlab.play.outcome import Outcome
 
 
@@ -69,3 +78,33 @@ def test_events_that_nobody_asks_about_are_none() -> None:
     assert from_runner({"event": "EOF"}) is None
     assert from_runner({"event": "playbook_on_start", "stdout": ""}) is None
     assert from_runner({}) is None
+
+
+def lacking(play: str) -> str:
+    """What is suggested where a board lacks something."""
+    told = Outcome(play=play, inventory="lab")
+    lack = TaskFailed(
+        board="board1", task="t", message="", seconds=0.0, unmet=("there is no eth2",), inert=True
+    )
+    told.add(lack)
+    told.add(Finished(processed=("board1",), failed=("board1",)))
+    error = told.error()
+    assert str(error) == "board1: there is no eth2"
+    return str(getattr(error, "hint", None))
+
+
+def test_what_a_board_lacks_leads_to_check_and_check_to_the_mending() -> None:
+    assert lacking("netlab.testbed.deploy") == "netlab check -i lab   (what each board can do, and why not)"
+    assert lacking("netlab.testbed.check") == "netlab check -i lab   (once that is set right)"
+
+
+def test_a_suggested_program_can_be_called(monkeypatch, tmp_path) -> None:
+    """`./lab` runs in a virtual environment that nobody has activated."""
+    (tmp_path / "ansible").touch()
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", "/nonexistent")
+    told = Outcome(play="netlab.testbed.deploy", inventory="my lab")
+    told.add(Unreachable(board="board1", task="t", message="refused"))
+    told.add(Finished(processed=("board1",), unreachable=("board1",)))
+    hint = getattr(told.error(), "hint", None) or ""
+    assert hint.startswith(f"{tmp_path}/ansible -i 'my lab' all -m ping ")
