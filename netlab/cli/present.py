@@ -123,10 +123,12 @@ def _ability(told: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def as_json(inventory: str, outcome: Outcome) -> None:
-    """What each board reported, and which could not be asked."""
+def as_json(name: str, outcome: Outcome, inventory: Inventory | None = None) -> None:
+    """What each board reported, and which could not be asked; those of `inventory` that are not up say so."""
     unreachable = {event.board: event.message for event in outcome.unreachable}
-    output.as_json({"inventory": inventory, "boards": outcome.reports, "unreachable": unreachable})
+    silent = set(inventory.boards if inventory else ()) - set(outcome.reports) - set(unreachable)
+    down = {board: {"state": "not up"} for board in sorted(silent)} if outcome.finished else {}
+    output.as_json({"inventory": name, "boards": {**outcome.reports, **down}, "unreachable": unreachable})
 
 
 def _guest(guest: Mapping[str, Any]) -> str:

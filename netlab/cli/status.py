@@ -16,7 +16,7 @@ def command(inventory: Inventory = DEFAULT_INVENTORY, json: Json = False, verbos
         performed = work.read("status")
     # A board that cannot be reached is part of the answer, so the table comes before the error.
     if json:
-        present.as_json(inventory, performed.outcome)
+        present.as_json(inventory, performed.outcome, boards)
     elif performed.outcome.finished:
         present.status(performed.outcome, boards)
     performed.or_raise()

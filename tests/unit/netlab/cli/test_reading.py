@@ -98,6 +98,7 @@ def test_status_as_json(netlab, lab) -> None:
     lab.tasks("status", STATUS)
     said = json.loads(netlab("status", "-i", lab.inventory, "--json").out)
     assert said["boards"]["board1"]["topology"] == "plain"
+    assert said["boards"]["board2"] == {"state": "not up"}
     assert said["unreachable"] == {}
 
 
