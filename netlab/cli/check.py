@@ -7,7 +7,10 @@ from netlab.cli.options import DEFAULT_INVENTORY, Inventory, Json, Verbose
 
 
 def command(inventory: Inventory = DEFAULT_INVENTORY, json: Json = False, verbose: Verbose = False) -> None:
-    """Say which topologies each board can carry, or why not; what measures there, and what runs the guests."""
+    """Say which topologies each board can carry, or why not.
+
+    And what each instrument can do there, and what its guests would run under. Changes nothing.
+    """
     from netlab import collection
     from netlab.cli import inputs, present
     from netlab.cli.session import session
