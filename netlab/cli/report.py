@@ -36,9 +36,12 @@ def command(
     Goes to stdout; of --format html, which makes a file, the path does.
     """
     from netlab import report
-    from netlab.cli import output
+    from netlab.cli import inputs, output
     from netlab.results import RunStore
 
+    if json:
+        other = form not in (Format.table, Format.json)
+        inputs.refuse_with("--json", {f"--format {form.value}": other}, "one of them says how")
     store = RunStore.open(results, run)
     chosen = Format.json if json else form
     if chosen is Format.html:

@@ -33,6 +33,12 @@ def test_a_report_of_no_run(netlab) -> None:
     assert "try: netlab runs" in ended.err
 
 
+def test_a_report_in_two_forms_is_refused(netlab) -> None:
+    ended = netlab("report", "--json", "--format", "csv")
+    assert ended.status == 2
+    assert "--json and --format csv cannot be given together" in ended.err
+
+
 STATUS = """
 - name: Status
   netlab.testbed.report:
