@@ -13,7 +13,7 @@ ET.register_namespace("netlab", NAMESPACE)
 # Guests of one name keep one identity on a board, so that logs of two deployments can be compared.
 UUID_NAMESPACE = uuid.UUID("6f2f6d0e-52f4-4e0c-9d1a-7e1c2c1a9b10")
 MACHINES = {"x86_64": "q35", "aarch64": "virt"}
-CONSOLES = {"x86_64": "ttyS0", "aarch64": "ttyAMA0"}
+UEFI = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"  # package qemu-efi-aarch64
 AGENT = "org.qemu.guest_agent.0"
 
 
@@ -50,9 +50,12 @@ def domain_xml(guest: dict[str, Any]) -> tuple[str, str]:
         _text(system, "kernel", guest["kernel"])
         _text(system, "initrd", guest["initramfs"])
         _text(system, "cmdline", f"{guest['kernel_command_line']} netlab.hostname={guest['name']}")
+    if guest["arch"] == "aarch64" and guest.get("disk"):
+        # nothing else boots a disk there; as a ROM it keeps no variables, so that nothing of the guest is left
+        _text(system, "loader", UEFI, readonly="yes", type="rom")
     features = ET.SubElement(root, "features")
     if guest["arch"] == "x86_64":
-        # the guest's way to hear a shutdown; on ARM64 ACPI needs UEFI, which direct kernel boot has not
+        # the guest's way to hear a shutdown; on ARM64 libvirt asks for UEFI in flash for it: there is a device tree
         ET.SubElement(features, "acpi")
     else:
         ET.SubElement(features, "gic", version="host" if kvm else "2")

@@ -58,6 +58,8 @@ def test_each_takes_the_place_of_the_one_before(topology: str, lab: dict[str, se
             assert min(counts.values()) >= proof["bytes_each_way"]
     guests = [guest["name"] for guest in carried["guests"]]
     assert guests == ([] if topology == "host" else ["guest1"])
+    if topology == "user":  # not the measured network's, which it is not in
+        assert carried["guests"][0]["address"] == "10.0.2.15/24"
 
 
 def test_a_second_deploy_changes_nothing(lab: dict[str, set[str]]) -> None:
@@ -126,6 +128,20 @@ def test_what_drifts_is_seen_and_mended(lab: dict[str, set[str]]) -> None:
         [*enter, "ip", "-json", "link", "show", "nltap1"], check=True, timeout=10, capture_output=True
     )
     assert json.loads(told.stdout)[0]["master"] == "nlbr0"
+    assert "0 changed" in netlab("deploy", "-t", "tap").stdout
+
+
+@pytest.mark.parametrize(
+    "breaking",
+    ["kill -9 $(pgrep -x libvirtd)", "kill -9 $(pgrep -f qemu-system)", "ip link delete nltap1"],
+    ids=["libvirtd killed", "guest killed", "tap gone under its guest"],
+)
+def test_what_broke_is_mended_by_one_deploy(lab: dict[str, set[str]], breaking: str) -> None:
+    netlab("deploy", "-t", "tap")
+    enter = ["nsenter", "-t", str(board_pid("testdut")), "-a", "--"]
+    subprocess.run([*enter, "sh", "-c", breaking], check=True, timeout=10)
+    assert "0 changed" not in netlab("deploy", "-t", "tap").stdout
+    assert [guest["state"] for guest in board("testdut")["guests"]] == ["running"]
     assert "0 changed" in netlab("deploy", "-t", "tap").stdout
 
 

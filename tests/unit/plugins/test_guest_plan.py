@@ -145,6 +145,18 @@ def test_an_arm64_guest_has_no_acpi() -> None:
     assert root.find("./os/type").get("machine") == "virt"  # type: ignore[union-attr]
 
 
+def test_a_disk_on_arm64_is_booted_by_uefi_that_keeps_nothing() -> None:
+    xml, _ = domain_xml(guest(1, arch="aarch64", disk="/d.qcow2", kernel=None))
+    root = ET.fromstring(xml)
+    loader = root.find("./os/loader")
+    assert loader is not None
+    assert loader.get("type") == "rom"
+    assert root.find("./os/nvram") is None
+    assert root.find("./features/acpi") is None  # libvirt refuses it with a ROM
+    xml, _ = domain_xml(guest(1, disk="/d.qcow2", kernel=None))
+    assert ET.fromstring(xml).find("./os/loader") is None
+
+
 def test_a_domain_of_somebody_else_has_no_digest() -> None:
     assert digest_of("<domain><metadata><x xmlns='urn:theirs'/></metadata></domain>") is None
     assert digest_of("<domain/>") is None
