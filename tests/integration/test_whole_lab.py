@@ -133,7 +133,7 @@ def test_what_drifts_is_seen_and_mended(lab: dict[str, set[str]]) -> None:
 
 @pytest.mark.parametrize(
     "breaking",
-    ["kill -9 $(pgrep -x libvirtd)", "kill -9 $(pgrep -f qemu-system)", "ip link delete nltap1"],
+    ["kill -9 $(pgrep -x libvirtd)", "kill -9 $(pgrep ^qemu-system)", "ip link delete nltap1"],
     ids=["libvirtd killed", "guest killed", "tap gone under its guest"],
 )
 def test_what_broke_is_mended_by_one_deploy(lab: dict[str, set[str]], breaking: str) -> None:
