@@ -24,6 +24,7 @@ def load_plan(
     name: str, topologies: Sequence[str] | None = None, blocks: int | None = None, seed: int | None = None
 ) -> plan.Plan:
     """A plan whose topologies and instruments all exist, and that tells each what its role takes."""
+    from netlab.cli.parameters import wrong_parameters
     from netlab.inventory.roles import read_role_options
 
     found = collection.find()
@@ -33,7 +34,12 @@ def load_plan(
     keys = {name: f"{collection.INSTRUMENT_PREFIX}{name}_parameters" for name in instruments}
     options = {name: published[key] for name, key in keys.items() if key in published}
     return plan.load(
-        name, topologies=topologies or None, blocks=blocks, seed=seed, known=known, options=options
+        name,
+        topologies=topologies or None,
+        blocks=blocks,
+        seed=seed,
+        known=known,
+        check=lambda read: wrong_parameters(read, options),
     )
 
 

@@ -7,12 +7,12 @@ import difflib
 import functools
 import re
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -23,8 +23,7 @@ from netlab.plan import document
 from netlab.plan.document import Document, KeyPath
 from netlab.plan.model import NAME_PATTERN, Plan, field_names
 
-if TYPE_CHECKING:
-    from netlab.inventory.roles import Option
+Check = Callable[[Document], Iterable[Problem]]
 
 COMMAND_LINE = "command line"
 _OPTIONS = {"topologies": "--topology", "blocks": "--blocks", "seed": "--seed"}
@@ -74,14 +73,14 @@ def load(
     blocks: int | None = None,
     seed: int | None = None,
     known: Mapping[str, Collection[str]] | None = None,
-    options: Mapping[str, Option] | None = None,
+    check: Check | None = None,
 ) -> Plan:
     """Read and check a plan.
 
     `topologies`, `blocks` and `seed`, when given, replace what the file says. `known` says what exists: a
     collection of names for `topologies`, `instruments`, `scenarios`. A kind that it lacks is not checked, but
-    scenarios are always checked, by default against `scenarios()`. `options` says what instruments can be
-    told: the option for an instrument's parameters, by the instrument's name.
+    scenarios are always checked, by default against `scenarios()`. `check` has more to say of a
+    file's contents: what plans cannot know themselves.
     Raises InvalidInput with every problem found, each with file, line and key.
     """
     again = f"netlab bench {shlex.quote(str(name_or_path))} --dry-run   (measures nothing; docs/plans.md has every key)"
@@ -108,9 +107,7 @@ def load(
         wrong = {tuple(detail["loc"]) for detail in error.errors()}
     told = data if plan is None else plan.as_dict()
     unknown = _unknown_names(told, {"scenarios": scenarios(), **(known or {})}, places, wrong)
-    from netlab.plan.parameters import wrong_parameters  # brings the inventory's checks with it
-
-    problems += [*unknown, *wrong_parameters(read, options or {})]
+    problems += [*unknown, *(check(read) if check else ())]
     if plan is None or problems:
         hint = "netlab topologies" if unknown and "topologies" in (known or {}) else again
         raise InvalidInput(sorted(problems, key=lambda problem: problem.line or 0), hint=hint)

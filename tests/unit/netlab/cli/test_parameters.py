@@ -9,6 +9,7 @@ import pytest
 
 from netlab import collection, plan
 from netlab.cli.benching import load_plan
+from netlab.cli.parameters import wrong_parameters
 from netlab.errors import InvalidInput
 from netlab.inventory.roles import Option
 
@@ -32,11 +33,16 @@ PARAMETERS = Option(
 HEAD = "topologies: [host]\ninstruments:\n  - name: ruler\n    parameters:\n"
 
 
+@pytest.fixture(autouse=True)
+def topologies() -> None:
+    """No throw-away lab: these are about the collection's own roles."""
+
+
 def refused(folder: Path, text: str, options: dict[str, Option]) -> list[str]:
     path = folder / "plan.yml"
     path.write_text(HEAD + text, encoding="utf-8")
     with pytest.raises(InvalidInput) as caught:
-        plan.load(path, options=options)
+        plan.load(path, check=lambda read: wrong_parameters(read, options))
     return [str(problem).removeprefix(str(path)) for problem in caught.value.problems]
 
 
@@ -89,7 +95,9 @@ def test_what_the_role_does_not_take_is_refused(tmp_path: Path, text: str, expec
 def test_an_instrument_that_publishes_nothing_is_told_anything_but_templates(tmp_path: Path) -> None:
     path = tmp_path / "plan.yml"
     path.write_text(HEAD + "      uint: [mm]\n", encoding="utf-8")
-    assert plan.load(path, options={}).instruments[0].parameters == {"uint": ["mm"]}
+    assert plan.load(path, check=lambda read: wrong_parameters(read, {})).instruments[0].parameters == {
+        "uint": ["mm"]
+    }
     assert len(refused(tmp_path, "      uint: [mm, '{% set x = 1 %}']\n      '{{ a }}': 1\n", {})) == 2
 
 
