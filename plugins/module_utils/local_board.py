@@ -123,10 +123,14 @@ def _marked_inits() -> dict[str, int]:
     return found
 
 
+def recorded_boards() -> set[str]:
+    """Names of the local boards with a record: those whose init died by other hands have one still."""
+    return {path.name for path in RECORDS.iterdir()} if RECORDS.is_dir() else set()
+
+
 def current_boards() -> list[str]:
     """Names of the local boards that are up."""
-    recorded = {path.name for path in RECORDS.iterdir()} if RECORDS.is_dir() else set()
-    return sorted({name for name in recorded if board_pid(name)} | set(_marked_inits()))
+    return sorted({name for name in recorded_boards() if board_pid(name)} | set(_marked_inits()))
 
 
 def run_in_board(name: str, argv: list[str]) -> str:

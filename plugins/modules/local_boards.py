@@ -94,6 +94,8 @@ def main() -> None:
     try:
         up = set(local_board.current_boards())
         state = module.params["state"]
+        if state == "absent":
+            up |= local_board.recorded_boards()  # nor is the record of a dead one to stay
         current = {
             name: local_board.current_links(name)
             if state == "present" and local_board.board_pid(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -45,6 +46,25 @@ def test_nothing_is_left_of_them(boards: dict[str, set[str]]) -> None:
     assert more_than(boards, snapshot()) != {}
     for name in (A, B):
         local_board.stop(name)
+    assert more_than(boards, snapshot()) == {}
+
+
+def test_the_record_of_a_board_that_died_goes_with_destroy(boards: dict[str, set[str]]) -> None:
+    pid = local_board.board_pid(A)
+    assert pid is not None
+    handle = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGKILL)
+    assert select.select([handle], [], [], 10)[0]
+    os.close(handle)
+    assert A not in local_board.current_boards()
+    assert A in local_board.recorded_boards()
+    argv = [ROOT / ".venv/bin/ansible", "localhost", "-m", "netlab.testbed.local_boards"]
+    arguments = json.dumps({"boards": [A, B], "state": "absent"})
+    told = subprocess.run(
+        [*argv, "-a", arguments, "-e", "ansible_python_interpreter=/usr/bin/python3"],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+    assert f"stop local board {A}" in told
     assert more_than(boards, snapshot()) == {}
 
 
