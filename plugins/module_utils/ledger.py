@@ -94,6 +94,15 @@ class Ledger:
     def _write(self, data: dict[str, Any]) -> None:
         write_atomically(self.path, json.dumps(data, indent=1, sort_keys=True) + "\n")
 
+    def _leave(self) -> None:
+        """Take the folders away where no scope has a record any more; called with the lock held."""
+        if any((self.root / f"{scope}.json").exists() for scope in SCOPES):
+            return
+        (self.root / "lock").unlink(missing_ok=True)
+        for folder in (self.root, self.root.parent):
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # only when empty
+
     def intend(self, step: Step) -> None:
         """Put the step and its undo on disk."""
         with self._locked():
@@ -152,5 +161,7 @@ class Ledger:
                 data["entries"] = [other for other in data["entries"] if other["id"] != entry["id"]]
                 self._write(data)
         if not failed:
-            self.path.unlink(missing_ok=True)
+            with self._locked():
+                self.path.unlink(missing_ok=True)
+                self._leave()
         return undone, failed

@@ -33,6 +33,8 @@ START_LIMIT = 15.0  # seconds; measured: 0.05
 # that does not work, so the accelerator probe makes the node, and only where KVM really works.
 SETUP = r"""
 set -eu
+umask 022
+mkdir -p $NETLAB_TESTBED_PRIVATE "$NETLAB_TESTBED_LIBVIRT_CACHE" /var/cache/libvirt
 mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 mount -t bpf -o mode=0700 bpf /sys/fs/bpf 2>/dev/null || true
 mount -t tmpfs -o mode=0755,nosuid tmpfs /mnt
@@ -175,15 +177,9 @@ def twin_command(name: str, links: Iterable[str]) -> list[str]:
 
     This is what check mode asks where a board is not up: nothing is started, and the answer is a real one.
     """
-    _make_mountpoints()
     # without the mark: a twin is not the board, and never taken for it
     environment = [f"{key}={value}" for key, value in setup_environment(name, links).items() if key != MARK]
     return ["env", *environment, *UNSHARE, *ENTER_SETUP]
-
-
-def _make_mountpoints() -> None:
-    for folder in (*PRIVATE, "/var/cache/libvirt", LIBVIRT_CACHE):
-        Path(folder).mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
 @operation("local_board.start", "start local board {name}")
@@ -195,7 +191,6 @@ def start(name: str) -> None:
         raise BoardError(f"local boards need {', '.join(missing)} (packages util-linux, tini, iproute2)")
     stop(name)  # an init whose record was lost must not hold the name
     RECORDS.mkdir(mode=0o755, parents=True, exist_ok=True)
-    _make_mountpoints()
     ready, ready_write = os.pipe()
     errors, errors_write = os.pipe()
     try:

@@ -74,7 +74,7 @@ def test_replay_goes_backwards_and_leaves_no_file(world: World, tmp_path: Path) 
     assert undone == ["drop c", "drop b", "drop a"]
     assert failed == []
     assert world == []
-    assert not ledger.path.exists()
+    assert not ledger.root.exists()
 
 
 def test_a_failing_undo_stays_and_the_others_are_done(world: World, tmp_path: Path) -> None:
