@@ -30,7 +30,7 @@ PROBE = f"""
 import json, pathlib, sys
 sys.path.insert(0, {str(ROOT / ".collections")!r})
 from dataclasses import asdict
-from ansible_collections.netlab.testbed.plugins.module_utils import accelerator_probe as probe
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import probe
 arch, kernel, initramfs, command_line, accelerator, limit = sys.argv[1:]
 files = pathlib.Path(kernel), pathlib.Path(initramfs)
 command = probe.probe_command(probe.qemu_program(arch), arch, *files, command_line)
@@ -135,7 +135,7 @@ def test_kvm_is_tried_with_a_node_that_the_board_never_sees() -> None:
 import json, sys
 from dataclasses import asdict
 sys.path.insert(0, {str(ROOT / ".collections")!r})
-from ansible_collections.netlab.testbed.plugins.module_utils import accelerator_probe as probe
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import probe
 mark = probe.READY_MARK.decode()
 shell = ["sh", "-c", "test -c /dev/kvm && echo seen >/dev/kvm && ls /dev && echo " + mark]
 print(json.dumps(asdict(probe.boot(probe.with_kvm_node(shell, "1:3"), 20))))
