@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -86,7 +87,8 @@ def test_yaml_that_is_too_much(write: Write, text: str, message: str) -> None:
     [
         ("[duts]\n" + "a" * 10_000, "line is too long"),
         ("[duts]\nb x=" + "(" * 5000, "no group peers"),
-        ("[duts]\nb x=" + "-" * 5000 + "1", "cannot be read"),
+        # Python 3.11 gives up on so deep an expression, 3.13 reads it.
+        ("[duts]\nb x=" + "-" * 5000 + "1", "cannot be read|no group peers"),
         ("[duts]\nb x={[]:1}", "cannot be read"),
         ("".join(f"[g{n}:children]\ng{n + 1}\n" for n in range(4000)), "too large"),
         ("".join(f"[g{n}:children]\ng{(n + 1) % 2000}\n" for n in range(2000)), "ancestor"),
@@ -98,7 +100,7 @@ def test_yaml_that_is_too_much(write: Write, text: str, message: str) -> None:
 def test_ini_that_is_too_much(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "lab.ini"
     path.write_text(text)
-    assert message in refused(path)
+    assert re.search(message, refused(path))
 
 
 def test_too_many_guests(write: Write, good: str) -> None:
