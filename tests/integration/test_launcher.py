@@ -124,7 +124,7 @@ def test_an_unknown_suite_is_a_usage_error(repository: Path) -> None:
         [repository / "scripts/test", "nonsense"], capture_output=True, text=True, timeout=10, check=False
     )
     assert done.returncode == 2
-    assert "lint unit integration molecule" in done.stderr
+    assert "no suite or file nonsense; the suites are lint unit" in done.stderr
 
 
 def test_clean_removes_what_lab_made(checkout: Path) -> None:
