@@ -42,11 +42,14 @@ step() {
     fi
 }
 
+apt_get() { # waits for another apt-get, such as the one that many machines start by themselves
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 "$@"
+}
+
 install_os_packages() {
     # Lists are fetched only when they do not know the package: a fresh machine has none.
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" || {
-        as_root apt-get update &&
-            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+    apt_get install -y --no-install-recommends "$@" || {
+        apt_get update && apt_get install -y --no-install-recommends "$@"
     }
 }
 

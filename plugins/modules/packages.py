@@ -15,7 +15,8 @@ description:
   - No service is started where no service manager runs; the service of netperf is never left running nor
     enabled.
   - Two boards may have packages installed on one machine at once; the second waits.
-  - Packages stay when a testbed is destroyed; they are not recorded in the ledger.
+  - Packages stay when a testbed is destroyed. What was brought, dependencies too, is listed in
+    C(/var/lib/netlab-testbed/os-packages) of the machine.
 options:
   names:
     description: Names of the packages.
@@ -65,20 +66,35 @@ from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_install 
     Installation,
     one_at_a_time,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_status import installed
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_status import everything, installed
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
+# What was brought to this machine, dependencies too, a name a line: a clean-up removes that and no more.
+RECORD = Path("/var/lib/netlab-testbed/os-packages")
 
-def install(names: list[str], cache: Path = CACHE) -> tuple[list[str], list[str]]:
+
+def record(names: set[str], path: Path = RECORD) -> None:
+    """Add to the record; nothing is made where there is nothing to say."""
+    if names:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as out:
+            out.write("".join(f"{name}\n" for name in sorted(names)))
+
+
+def install(names: list[str], cache: Path = CACHE, brought: Path = RECORD) -> tuple[list[str], list[str]]:
     """(installed now, of these downloaded from elsewhere)."""
     with one_at_a_time(cache / "packages.lock"):
         # Whoever held the lock before may have installed them.
         missing = [name for name in names if name not in installed(names)]
         if not missing:
             return [], []
+        before = everything()
         installation = Installation(missing, cache)
-        installation.run()
+        try:
+            installation.run()
+        finally:
+            record(everything() - before, brought)
     still = [name for name in missing if name not in installed(missing)]
     if still:
         raise BoardError(f"apt-get reported success, but dpkg has no package {', '.join(still)}")

@@ -40,3 +40,10 @@ def installed(names: Iterable[str], status: Path = DPKG_STATUS) -> dict[str, str
         message = f"this machine is no Debian (it has no {status}); install by hand: {', '.join(wanted)}"
         raise BoardError(message) from None
     return parse_status(text, wanted)
+
+
+def everything(status: Path = DPKG_STATUS) -> set[str]:
+    """The names of all packages that are installed."""
+    stanzas = status.read_text(encoding="utf-8", errors="replace").split("\n\n")
+    whole = re.compile(r"^Package: (\S+)\n(?:.+\n)*?Status: \S+ ok installed$", re.MULTILINE)
+    return {found[1] for stanza in stanzas if (found := whole.match(stanza))}

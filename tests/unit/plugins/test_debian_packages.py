@@ -23,9 +23,14 @@ from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_services
     policy_text,
     services_held_back,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_status import installed, parse_status
+from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_status import (
+    everything,
+    installed,
+    parse_status,
+)
 from ansible_collections.netlab.testbed.plugins.module_utils.apt.world import AptError, Package, _package
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
+from ansible_collections.netlab.testbed.plugins.modules import packages
 
 STATUS = """\
 Package: dpkg
@@ -79,6 +84,27 @@ def test_package_of_both_architectures() -> None:
 def test_a_machine_without_dpkg_is_told_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(BoardError, match="install by hand: ethtool, netperf"):
         installed(["ethtool", "netperf"], tmp_path / "status")
+
+
+@pytest.mark.needs("dpkg-query")
+def test_everything_is_what_dpkg_itself_lists() -> None:
+    asked = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n"],
+        capture_output=True, text=True, timeout=20, check=True,
+    ).stdout  # fmt: skip
+    listed = {line.split()[0] for line in asked.splitlines() if line.endswith(" installed")}
+    assert "dpkg" in listed
+    assert everything() == listed
+
+
+def test_what_was_brought_is_listed_once_and_only_if_something_was(tmp_path: Path) -> None:
+    path = tmp_path / "state/os-packages"
+    packages.record(set(), path)
+    assert not path.parent.exists()
+    packages.record({"tini", "ethtool"}, path)
+    packages.record({"netperf"}, path)
+    assert path.read_text() == "ethtool\ntini\nnetperf\n"
+    assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.needs("dpkg-query")
