@@ -43,7 +43,6 @@ PREFIXES = ("board_", "guest_", "datapath_", "local_board_")
 FOUND = (
     "board_info",
     "board_guests",
-    "board_opened",
     "board_compared",
     "board_carried",
     "guest_image_",

@@ -19,11 +19,11 @@ from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils.domain_xml import digest_of, identity
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_agent import AgentSilent, GuestAgent
+from ansible_collections.netlab.testbed.plugins.module_utils.guest_plan import DISKS
 from ansible_collections.netlab.testbed.plugins.module_utils.path_proof import PORT
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, operation
 
 URI = "qemu:///system"
-DISKS = Path("/var/lib/netlab-testbed/disks")
 SHUTDOWN_LIMIT = 5.0  # seconds for a guest that was switched off to be gone
 
 # It may run already: then the second one ends with an error, and that is all right.

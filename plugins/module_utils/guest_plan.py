@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils.domain_xml import domain_xml
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import Refusal, Step
 
-DISKS = "/var/lib/netlab-testbed/disks"
+DISKS = Path("/var/lib/netlab-testbed/disks")
 
 
 def plan(
@@ -31,7 +32,7 @@ def plan(
             raise Refusal(
                 f"a domain named {name} is there already and is not this testbed's: rename or remove it first"
             )
-        disk = f"{DISKS}/{name}.qcow2" if guest.get("disk") else None
+        disk = str(DISKS / f"{name}.qcow2") if guest.get("disk") else None
         xml, digest = domain_xml({**guest, "disk": disk, "base": guest.get("disk")})
         if domain is None or not domain["running"] or domain["digest"] != digest:
             if domain is not None:

@@ -12,6 +12,7 @@ and start time (a pid alone may be somebody else's by now).
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -89,9 +90,15 @@ LIBVIRT_CACHE = Path("/var/cache/netlab-testbed/libvirt")
 
 
 def start_time(pid: int) -> str:
-    """Field 22 of /proc/PID/stat (clock ticks since boot), proc_pid_stat(5); OSError where there is no such process."""
+    """Field 22 of /proc/PID/stat (clock ticks since boot), proc_pid_stat(5).
+
+    OSError where there is no such process, or only what is left of one that has ended (a zombie).
+    """
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    return stat.rpartition(")")[2].split()[19]
+    state, *fields = stat.rpartition(")")[2].split()
+    if state in "ZX":
+        raise ProcessLookupError(errno.ESRCH, f"process {pid} has ended")
+    return fields[18]
 
 
 def board_pid(name: str, records: Path = RECORDS) -> int | None:
@@ -104,8 +111,8 @@ def board_pid(name: str, records: Path = RECORDS) -> int | None:
         return None
 
 
-def _marked_inits() -> dict[str, int]:
-    """Board inits found by the mark in their environment: also those whose record was never written."""
+def _marked(*programs: str) -> dict[str, int]:
+    """By board, a process of one of these programs that bears its mark: found also without a record."""
     found: dict[str, int] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -117,11 +124,8 @@ def _marked_inits() -> dict[str, int]:
             continue
         for item in environment:
             key, _, value = item.partition(b"=")
-            if key == MARK.encode() and comm in ("tini", "unshare"):
-                name = value.decode(errors="replace")
-                # the board's own init, not the unshare(1) that waits for it outside
-                if comm == "tini" or name not in found:
-                    found[name] = int(entry.name)
+            if key == MARK.encode() and comm in programs:
+                found[value.decode(errors="replace")] = int(entry.name)
     return found
 
 
@@ -132,7 +136,7 @@ def recorded_boards() -> set[str]:
 
 def current_boards() -> list[str]:
     """Names of the local boards that are up."""
-    return sorted({name for name in recorded_boards() if board_pid(name)} | set(_marked_inits()))
+    return sorted({name for name in recorded_boards() if board_pid(name)} | set(_marked("tini")))
 
 
 def run_in_board(name: str, argv: list[str]) -> str:
@@ -233,9 +237,11 @@ def _only_child(pid: int) -> int:
 
 @operation("local_board.stop", "stop local board {name}")
 def stop(name: str) -> None:
-    """Kill the init and wait until it is gone: then all that was in its namespaces is."""
-    pid = board_pid(name) or _marked_inits().get(name)
-    if pid is not None:
+    """Kill the init and wait until it is gone: then all that was in its namespaces is.
+
+    Then the unshare(1) that waited for it outside, which may take a moment longer by itself.
+    """
+    while (pid := board_pid(name) or _marked("tini").get(name) or _marked("unshare").get(name)) is not None:
         with contextlib.suppress(ProcessLookupError):
             handle = os.pidfd_open(pid)
             try:

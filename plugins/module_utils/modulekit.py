@@ -21,6 +21,17 @@ def fail(module: AnsibleModule, error: BoardError) -> NoReturn:
     module.fail_json(msg=str(error))
 
 
+def finish(module: AnsibleModule, steps: Sequence[Step], **result: Any) -> NoReturn:
+    """End the module with what was done, or would be, in words and as its diff."""
+    says = [step.says() for step in steps]
+    module.exit_json(
+        changed=bool(steps),
+        steps=says,
+        diff={"before": "", "after": "".join(f"{line}\n" for line in says)},
+        **result,
+    )
+
+
 def change_board(
     module: AnsibleModule,
     plan: Callable[[], Sequence[Step]],
@@ -38,10 +49,4 @@ def change_board(
         result = after() if after else {}
     except BoardError as error:
         fail(module, error)
-    says = [step.says() for step in steps]
-    module.exit_json(
-        changed=bool(steps),
-        steps=says,
-        diff={"before": "", "after": "".join(f"{line}\n" for line in says)},
-        **result,
-    )
+    finish(module, steps, **result)

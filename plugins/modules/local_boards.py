@@ -58,7 +58,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netlab.testbed.plugins.module_utils import local_board
-from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
+from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail, finish
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
 
 
@@ -110,13 +110,7 @@ def main() -> None:
                 step.run()
     except BoardError as error:
         fail(module, error)
-    says = [step.says() for step in steps]
-    module.exit_json(
-        changed=bool(steps),
-        steps=says,
-        diff={"before": "", "after": "".join(f"{line}\n" for line in says)},
-        boards={name: local_board.board_pid(name) for name in names},
-    )
+    finish(module, steps, boards={name: local_board.board_pid(name) for name in names})
 
 
 if __name__ == "__main__":
