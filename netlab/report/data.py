@@ -37,8 +37,8 @@ def render_json(summary: Summary) -> str:
 def render_csv(summary: Summary) -> str:
     """A line a row, `flags` as rule names; an empty cell is a figure that there is not."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(Row.__dataclass_fields__), lineterminator="\n")
+    writer = csv.DictWriter(out, fieldnames=Row.columns(), lineterminator="\n")
     writer.writeheader()
     for row in summary.rows:
-        writer.writerow({**vars(row), "flags": " ".join(flag.rule for flag in row.flags)})
+        writer.writerow(row.as_cells())
     return out.getvalue()

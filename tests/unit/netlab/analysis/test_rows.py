@@ -11,8 +11,9 @@ import pytest
 from netlab import analysis
 
 KEYS = [
-    "topology", "scenario", "instrument", "runs", "min_us", "mean_us", "p50_us", "p90_us", "p99_us", "max_us",
-    "stddev_us", "transaction_rate", "flags",
+    "topology", "scenario", "instrument", "runs", "condition", "replica", "samples", "loss", "min_us", "mean_us",
+    "p50_us", "p90_us", "p99_us", "p999_us", "max_us", "max_at", "stddev_us", "mad_us", "transaction_rate",
+    "p50_ci", "mean_ci", "difference", "load", "flags",
 ]  # fmt: skip
 
 
