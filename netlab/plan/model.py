@@ -10,19 +10,45 @@ from importlib import resources
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from netlab.plan.trials import TrialSpec, order_trials
+from netlab.plan.trials import Plot, Treatment, TrialSpec, order_trials
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 ROLE_SUFFIX_PATTERN = r"^[a-z][a-z0-9_]{0,30}$"
 SCENARIO_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
+CONDITION_PATTERN = r"^[a-z0-9][a-z0-9-]{0,30}$"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 RoleSuffix = Annotated[str, Field(pattern=ROLE_SUFFIX_PATTERN)]
-Scenario = Annotated[str, Field(pattern=SCENARIO_PATTERN)]
+ScenarioName = Annotated[str, Field(pattern=SCENARIO_PATTERN)]
 
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _bare_name(value: Any) -> Any:
+    """`netperf` is short for `{name: netperf}`."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _word(value: Any) -> Any:
+    """`conditions: [1, 2]` is how one writes numbers of guests; a condition is a word."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Condition = Annotated[
+    str, BeforeValidator(_word, json_schema_input_type=str | int), Field(pattern=CONDITION_PATTERN)
+]
 
 
 class Instrument(BaseModel):
@@ -37,13 +63,48 @@ class Instrument(BaseModel):
     )
 
 
-def _bare_name(value: Any) -> Any:
-    """`netperf` is short for `{name: netperf}`."""
-    return {"name": value} if isinstance(value, str) else value
+class ScenarioChoice(BaseModel):
+    """A scenario and the conditions under which it is to be measured."""
+
+    model_config = _STRICT
+
+    name: ScenarioName = Field(
+        description="The scenario: what follows `scenario_` in its role's name, with `-` for `_`."
+    )
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        description="Some of the scenario's conditions; by default those its role names.",
+    )
+
+    @field_validator("conditions")
+    @classmethod
+    def _no_repeats(cls, items: list[str]) -> list[str]:
+        return _each_once(items)
+
+    @model_serializer(mode="plain")
+    def _short(self) -> str | dict[str, Any]:
+        """As briefly as it can be written; both forms are read back."""
+        return {"name": self.name, "conditions": list(self.conditions)} if self.conditions else self.name
+
+
+class Quiet(BaseModel):
+    """How quiet the boards have to be before a block, and how long that is waited for."""
+
+    model_config = _STRICT
+
+    wait_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="Seconds to wait for a board that is not quiet; then its trials are flagged.",
+    )
 
 
 InstrumentEntry = Annotated[
     Instrument, BeforeValidator(_bare_name, json_schema_input_type=RoleSuffix | Instrument)
+]
+ScenarioEntry = Annotated[
+    ScenarioChoice, BeforeValidator(_bare_name, json_schema_input_type=ScenarioName | ScenarioChoice)
 ]
 
 
@@ -60,7 +121,7 @@ def _default(key: str, *, description: str, **limits: Any) -> Any:
 
 
 class Plan(BaseModel):
-    """Topologies x scenarios x instruments, each combination once in every block."""
+    """Topologies x scenarios (and their conditions) x instruments, each combination once in every block."""
 
     model_config = _STRICT | {"title": "netlab-testbed plan"}
 
@@ -69,8 +130,10 @@ class Plan(BaseModel):
     topologies: list[RoleSuffix] = Field(
         min_length=1, description="Datapaths to measure, in the order in which the table shows them."
     )
-    scenarios: list[Scenario] = _default(
-        "scenarios", min_length=1, description="What traffic runs where; `latency` is guest to peer and back."
+    scenarios: list[ScenarioEntry] = _default(
+        "scenarios",
+        min_length=1,
+        description="What traffic runs where: a name, or a name and some of its conditions.",
     )
     instruments: list[InstrumentEntry] = _default(
         "instruments",
@@ -89,37 +152,114 @@ class Plan(BaseModel):
         le=2**63 - 1,
         description="Decides the order within the blocks: the same plan and seed give the same order.",
     )
+    baseline: RoleSuffix = Field(
+        default="",
+        description="What the others are compared with; `host` where it is among them, else the first.",
+    )
+    aa_pair: bool = _default(
+        "aa_pair",
+        description="Measure the baseline twice in each block; what the two differ by is not resolved.",
+    )
+    warm_up_s: float = _default(
+        "warm_up_s",
+        ge=0,
+        le=3600,
+        description="Seconds of traffic before each measurement that count for nothing.",
+    )
+    pause_s: float = _default("pause_s", ge=0, le=3600, description="Seconds of rest before each trial.")
+    retries: int = _default(
+        "retries",
+        ge=0,
+        le=10,
+        description="How often a trial that failed is tried again, at the end of its block.",
+    )
+    quiet: Quiet = _default("quiet", description="When the boards count as quiet; asked before each block.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_baseline(cls, data: Any) -> Any:
+        """A default that depends on another key."""
+        if not isinstance(data, dict) or data.get("baseline") is not None:
+            return data
+        topologies = data.get("topologies")
+        if not isinstance(topologies, list) or not topologies:
+            return data
+        usual = _defaults()["baseline"]
+        return {**data, "baseline": usual if usual in topologies else topologies[0]}
 
     @field_validator("topologies", "scenarios", "instruments")
     @classmethod
     def _no_repeats(cls, items: list[Any]) -> list[Any]:
-        seen: set[str] = set()
-        for item in items:
-            key = item if isinstance(item, str) else json.dumps(item.model_dump(), sort_keys=True)
-            if key in seen:
-                label = item if isinstance(item, str) else f"{item.name} with the same parameters"
-                raise ValueError(f"{label} is listed twice")
-            seen.add(key)
-        return items
+        return _each_once(items)
+
+    @field_validator("baseline")
+    @classmethod
+    def _among_topologies(cls, name: str, info: ValidationInfo) -> str:
+        if name not in info.data.get("topologies", [name]):
+            raise ValueError(f"{name} is not among the plan's topologies")
+        return name
+
+    def plots(self) -> list[Plot]:
+        """What is deployed once in each block, in the plan's order."""
+        again = [Plot(self.baseline, 2)] if self.aa_pair else []
+        return [*(Plot(topology) for topology in self.topologies), *again]
+
+    def treatments(self) -> list[Treatment]:
+        """What is measured on each topology; where a scenario names no conditions, as if it had but one."""
+        return [
+            Treatment(scenario.name, condition, instrument.name, instrument.parameters)
+            for scenario in self.scenarios
+            for condition in scenario.conditions or [""]
+            for instrument in self.instruments
+        ]
 
     def trials(self) -> list[TrialSpec]:
-        """Every trial of the plan in the order in which it is to be run."""
-        told = [(instrument.name, instrument.parameters) for instrument in self.instruments]
-        return order_trials(self.topologies, self.scenarios, told, self.blocks, self.seed)
+        """Every trial in the order in which it is to be run, as far as a plan alone can tell.
+
+        A Design also knows the scenarios: their own conditions, and on which topologies they mean something.
+        """
+        treatments = self.treatments()
+        return order_trials(self.plots(), dict.fromkeys(self.topologies, treatments), self.blocks, self.seed)
 
     def as_dict(self) -> dict[str, Any]:
         """The plan with nothing left out, as JSON values; `Plan.model_validate` takes it back."""
         return self.model_dump(mode="json")
 
 
+def _each_once(items: list[Any]) -> list[Any]:
+    seen: set[str] = set()
+    for item in items:
+        key, label = _identity(item)
+        if key in seen:
+            raise ValueError(f"{label} is listed twice")
+        seen.add(key)
+    return items
+
+
+def _identity(item: Any) -> tuple[str, str]:
+    """What must not stand in a list twice, and what to call it."""
+    if isinstance(item, Instrument):
+        return json.dumps(item.model_dump(), sort_keys=True), f"{item.name} with the same parameters"
+    name = item.name if isinstance(item, ScenarioChoice) else str(item)
+    return name, name
+
+
 def schema() -> dict[str, Any]:
     """JSON Schema of a plan's file, for editors (`# yaml-language-server: $schema=…`)."""
     made = Plan.model_json_schema(mode="validation")
     made["required"] = ["topologies"]  # a file's own name stands in for `name`
+    del made["properties"]["baseline"]["default"]  # it depends on the topologies
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 
 
+_INSIDE: dict[str, type[BaseModel]] = {"instruments": Instrument, "scenarios": ScenarioChoice}
+
+
 def field_names(path: Sequence[str | int]) -> list[str]:
-    """Keys that may stand where `path` ends: in the plan, or in one of its instruments."""
-    inside: type[BaseModel] = Instrument if len(path) > 2 and path[0] == "instruments" else Plan
+    """Keys that may stand where `path` ends: in the plan, or in one of its entries."""
+    inside: type[BaseModel] = Plan
+    if len(path) > 2:
+        inside = _INSIDE.get(str(path[0]), Plan)
+    elif len(path) == 2 and path[0] == "quiet":
+        inside = Quiet
     return list(inside.model_fields)

@@ -46,7 +46,9 @@ def run() -> Run:
     """run(topologies=…, …): a run without results of such a plan."""
 
     def make(**plan: Any) -> FakeRun:
-        made = Plan.model_validate({"name": "p", "topologies": ["host", "tap"], "blocks": 2, **plan})
+        made = Plan.model_validate(
+            {"name": "p", "topologies": ["host", "tap"], "blocks": 2, "aa_pair": False, **plan}
+        )
         return FakeRun(FakeManifest(made.as_dict(), [spec.as_dict() for spec in made.trials()]))
 
     return make

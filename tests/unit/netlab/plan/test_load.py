@@ -35,6 +35,12 @@ def test_the_shortest_plan(tmp_path: Path) -> None:
         "instruments": [{"name": "netperf", "parameters": {}}],
         "blocks": 3,
         "seed": 1,
+        "baseline": "host",
+        "aa_pair": True,
+        "warm_up_s": 0.5,
+        "pause_s": 0.0,
+        "retries": 1,
+        "quiet": {"wait_s": 10.0},
     }
 
 
@@ -48,7 +54,7 @@ def test_design_example(tmp_path: Path) -> None:
         "name: my-comparison\ntopologies: [host, tap, macvtap]\nscenarios: [latency]\nblocks: 10\nseed: 7\n"
     )
     read = plan.load(write(tmp_path, text), known=KNOWN)
-    assert (read.name, read.blocks, read.seed, len(read.trials())) == ("my-comparison", 10, 7, 30)
+    assert (read.name, read.blocks, read.seed, len(read.trials())) == ("my-comparison", 10, 7, 40)
 
 
 def test_builtin_plans_load_and_say_what_they_are() -> None:
@@ -63,6 +69,13 @@ def test_the_command_line_wins(tmp_path: Path) -> None:
     path = write(tmp_path, "topologies: [host]\nblocks: 2\nseed: 3\n")
     read = plan.load(path, topologies=["tap", "host", "tap"], blocks=4, seed=0)
     assert (read.topologies, read.blocks, read.seed) == (["tap", "host"], 4, 0)
+
+
+def test_the_command_lines_topologies_bring_their_baseline(tmp_path: Path) -> None:
+    path = write(tmp_path, "topologies: [host, tap]\nbaseline: tap\n")
+    assert plan.load(path).baseline == "tap"
+    assert plan.load(path, topologies=["macvtap", "tap"]).baseline == "tap"
+    assert plan.load(path, topologies=["macvtap", "host"]).baseline == "host"
 
 
 def test_a_folder_beside_us_does_not_hide_a_builtin_plan(
@@ -106,6 +119,32 @@ def test_a_folder_beside_us_does_not_hide_a_builtin_plan(
             "no scenario is called 'latancy'; did you mean latency?",
         ),
         ("- host\n", ":1: a plan is a mapping"),
+        ("topologies: [host]\nwarm_up_s: -1\n", ":2: warm_up_s: -1 is out of range\n  expected: 0 or more"),
+        ("topologies: [host]\npause_s: long\n", ":2: pause_s: must be a number, not 'long'"),
+        ("topologies: [host]\nretries: 11\n", ":2: retries: 11 is out of range\n  expected: 10 or less"),
+        ("topologies: [host]\naa_pair: 1\n", ":2: aa_pair: must be true or false, not 1"),
+        (
+            "topologies: [host, tap]\nbaseline: ovs\n",
+            ":2: baseline: ovs is not among the plan's topologies\n  expected: one of host, tap",
+        ),
+        (
+            "topologies: [host]\nquiet:\n  wait: 5\n",
+            ":3: quiet.wait: unknown key; did you mean wait_s?\n  expected: one of wait_s",
+        ),
+        ("topologies: [host]\nquiet: yes\n", ":2: quiet: must be a mapping of keys and values, not True"),
+        (
+            "topologies: [host]\nscenarios:\n  - name: latency\n    condition: [x]\n",
+            ":4: scenarios[0].condition: unknown key; did you mean conditions?\n  expected: one of name,",
+        ),
+        ("topologies: [host]\nscenarios: [3]\n", ":2: scenarios[0]: must be a name, or a mapping with"),
+        (
+            "topologies: [host]\nscenarios:\n  - latency\n  - name: latency\n",
+            ":2: scenarios: latency is listed twice",
+        ),
+        (
+            "topologies: [host]\nscenarios:\n  - name: latency\n    conditions: [loud]\n",
+            ":4: scenarios[0].conditions[0]: latency has no condition 'loud'",
+        ),
     ],
 )
 def test_each_mistake_has_file_line_and_key(tmp_path: Path, text: str, expected: str) -> None:

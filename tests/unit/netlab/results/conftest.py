@@ -19,7 +19,7 @@ Result = Callable[..., dict[str, Any]]
 def small_plan(tmp_path: Path) -> Plan:
     """Two topologies, two blocks: four trials."""
     file = tmp_path / "small.yml"
-    file.write_text("topologies: [host, tap]\nblocks: 2\n", encoding="utf-8")
+    file.write_text("topologies: [host, tap]\nblocks: 2\naa_pair: false\nretries: 0\n", encoding="utf-8")
     return plan.load(file)
 
 

@@ -29,7 +29,7 @@ def test_killed_again_and_again_each_trial_is_there_once(
     tmp_path: Path, repository: Path, kills: int
 ) -> None:
     file = tmp_path / "long.yml"
-    file.write_text("topologies: [host, tap]\nblocks: 1000\n")
+    file.write_text("topologies: [host, tap]\nblocks: 1000\naa_pair: false\n")
     results = tmp_path / "results"
     store = RunStore.create(results, plan.load(file))
     store.close()
