@@ -81,8 +81,9 @@ def of_model(detail: ErrorDetails, places: Places, told: Mapping[str, Any]) -> P
     if kind == "value_error":
         expected = f"one of {', '.join(told['topologies'])}" if path == ("baseline",) else "each once"
         return places.problem(path, str(context.get("error", detail["msg"])), expected)
-    if kind in ("greater_than_equal", "less_than_equal"):
-        limit = f"{context['ge']:g} or more" if "ge" in context else f"{context['le']:g} or less"
+    if kind in ("greater_than_equal", "less_than_equal", "greater_than"):
+        limits = {"ge": "{:g} or more", "le": "{:g} or less", "gt": "more than {:g}"}
+        limit = next(text.format(context[key]) for key, text in limits.items() if key in context)
         return places.problem(path, f"{_short(detail['input'])} is out of range", limit)
     example = _EXAMPLES.get(str(path[0])) if path else None
     if kind == "missing":

@@ -98,6 +98,16 @@ class Quiet(BaseModel):
         le=3600,
         description="Seconds to wait for a board that is not quiet; then its trials are flagged.",
     )
+    window_s: float = Field(default=0.5, gt=0, le=60, description="Seconds that are watched at a time.")
+    idle_at_least: float = Field(
+        default=0.9, ge=0, le=1, description="Share of all CPUs' time that nothing runs."
+    )
+    steal_at_most: float = Field(
+        default=0.02, ge=0, le=1, description="Share of all CPUs' time that the machine's own host takes."
+    )
+    running_at_most: float = Field(
+        default=1.0, ge=0, le=10000, description="Tasks that run or wait for a CPU, on the mean of a window."
+    )
 
 
 InstrumentEntry = Annotated[

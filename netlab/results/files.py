@@ -34,6 +34,15 @@ def replace_compressed(path: Path, text: str) -> None:
     replace(path, gzip.compress(content, mtime=0))
 
 
+def sync(path: Path) -> None:
+    """Make what another library has written to a file last through a crash."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename or a new name in `folder` last through a crash."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

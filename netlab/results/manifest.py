@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from netlab.errors import InvalidInput, Problem
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[2] = (
+    2  # 1: scenarios of a plan are names only, and no trial is the second half of an A/A pair
+)
 MANIFEST = "manifest.json"  # its name in a run's folder
 
 State = Literal["running", "complete", "interrupted"]
@@ -34,12 +36,22 @@ class Accelerator(BaseModel):
     reason: str = ""
 
 
+class Environment(BaseModel):
+    """What has a say in a latency, by board: before the first trial, after the last, and how quiet it was."""
+
+    before: dict[str, JsonValue] | None = None
+    after: dict[str, JsonValue] | None = None
+    blocks: dict[str, dict[str, JsonValue]] = Field(
+        default_factory=dict, description="By block and board: whether it was quiet before the block."
+    )
+
+
 class Manifest(BaseModel):
     """The contents of manifest.json. Keys that a later netlab adds are kept as they are."""
 
     model_config = ConfigDict(extra="allow", validate_assignment=True, title="netlab-testbed run manifest")
 
-    schema_version: Literal[1] = Field(description="Raised when a key changes its meaning or goes.")
+    schema_version: Literal[1, 2] = Field(description="Raised when a key changes its meaning or goes.")
     run: str = Field(description="The run's name, which is its folder's.")
     netlab: str = Field(description="Version of netlab that made the run.")
     state: State
@@ -53,6 +65,17 @@ class Manifest(BaseModel):
     accelerator: dict[str, Accelerator] = Field(default_factory=dict, description="By board.")
     versions: dict[str, str] = Field(default_factory=dict, description="Of programs and libraries.")
     facts: Facts = Field(default_factory=Facts)
+    environment: Environment = Field(default_factory=Environment)
+
+    def duts(self) -> list[str]:
+        """The boards of which each has a result in every trial; empty where the inventory was not stored."""
+        boards = self.inventory if isinstance(self.inventory, dict) else {}
+        return [name for name, told in boards.items() if isinstance(told, dict) and told.get("role") == "dut"]
+
+    def retries(self) -> int:
+        """How often a trial that failed is tried again; runs of schema version 1 knew no retries."""
+        told = self.plan.get("retries", 0)
+        return told if isinstance(told, int) else 0
 
     def as_json(self) -> bytes:
         """As it is stored."""
@@ -68,7 +91,7 @@ def read(path: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or None
-        expected = f"schema version {SCHEMA_VERSION}" if key == "schema_version" else None
+        expected = f"schema version {SCHEMA_VERSION} or older" if key == "schema_version" else None
         raise InvalidInput([Problem(first["msg"], str(path), None, key, expected)]) from error
 
 

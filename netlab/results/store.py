@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """results/<run>/: one run on disk, append-only, readable without netlab.
 
-manifest.json                 plan, seed, order, inventory, facts, versions, state
-trials.jsonl                  a line a result
-raw/0001-tap-netperf.txt.gz   each instrument's own output, verbatim
+manifest.json                     plan, seed, order, inventory, facts, environment, versions, state
+trials.jsonl                      a line a result
+raw/0001-tap-netperf.txt.gz       each instrument's own output, verbatim
+samples/0001-tap-irtt.parquet     each probe, from instruments that tell of single probes
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from netlab import __version__
 from netlab.errors import NetlabError
-from netlab.results import files, lines, manifest, trial
-from netlab.results.manifest import MANIFEST, Accelerator, Manifest, State
+from netlab.results import attempts, files, lines, manifest, samples, trial
+from netlab.results.manifest import MANIFEST, SCHEMA_VERSION, Accelerator, Manifest, State
 from netlab.results.names import find
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 TRIALS = "trials.jsonl"
 RAW = "raw"
+SAMPLES = "samples"
 
 
 class Ordered(Protocol):
@@ -69,7 +71,7 @@ class RunStore:
         now = datetime.now(UTC)
         path = _new_folder(results_dir, f"{now:%Y%m%d-%H%M%S}-{plan.name}")
         contents = Manifest(
-            schema_version=1,
+            schema_version=SCHEMA_VERSION,
             run=path.name,
             netlab=__version__,
             state="running",
@@ -114,12 +116,39 @@ class RunStore:
 
     def outcomes(self) -> list[dict[str, Any]]:
         """The results that count, by the plan's order: of a repeated trial the good ones, else the last."""
-        return list(trial.outcomes(self.trials()))
+        return list(attempts.outcomes(self.trials()))
 
-    def missing(self) -> list[dict[str, Any]]:
-        """Planned trials that have not succeeded or failed yet, as the bench play takes them, in order."""
-        done = {line["order"] for line in self.trials() if line["status"] in ("ok", "failed")}
-        return [dict(spec) for spec in self.manifest.order if spec["order"] not in done]
+    def missing(self, block: int | None = None) -> list[dict[str, Any]]:
+        """Planned trials (of one block) that are not done, as the bench play takes them, in order.
+
+        A trial is done when each dut has succeeded in it, or failed as often as the plan's retries allow.
+        """
+        found = attempts.by_order(self.trials())
+        duts, retries = self.manifest.duts(), self.manifest.retries()
+        return [
+            dict(spec)
+            for spec in self.manifest.order
+            if (block is None or spec["block"] == block)
+            and attempts.state(found.get(_number(spec), []), duts, retries) != "done"
+        ]
+
+    def untried(self, specs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Those of these trials that some dut has neither succeeded nor failed in yet."""
+        found = attempts.by_order(self.trials())
+        duts, retries = self.manifest.duts(), self.manifest.retries()
+        return [
+            spec for spec in specs if attempts.state(found.get(_number(spec), []), duts, retries) == "new"
+        ]
+
+    def has(self, result: Mapping[str, Any]) -> bool:
+        """Whether this trial has succeeded on this board before."""
+        key = attempts.identity(result)
+        return any(line["status"] == "ok" and attempts.identity(line) == key for line in self.trials())
+
+    def read_samples(self, line: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Round trips of a stored result, with their times; None where its instrument gives no samples."""
+        name = line.get("samples")
+        return samples.read(self.path / str(name), ("ns", "sent", "received")) if name else None
 
     def rows(self) -> list[Row]:
         """What the analysis makes of the run: a row a combination of topology, scenario and instrument."""
@@ -142,7 +171,8 @@ class RunStore:
     def append(self, result: Mapping[str, Any]) -> dict[str, Any]:
         """Record one result; when this returns it is on disk. Returns what was stored.
 
-        The raw text goes to a file of its own first, so that a line never names a file that is not there.
+        The raw text and the samples go to files of their own first, so that a line never names a file that is
+        not there.
         Raises NetlabError for a result that is not in the plan, or is there already.
         """
         self._write()
@@ -151,15 +181,20 @@ class RunStore:
         if planned is None:
             raise NetlabError(f"the plan of {self.name} has no trial {result.get('order')!r}")
         trial.check(result, planned)
-        earlier = [line for line in self._recorded if line["order"] == result["order"]]
-        key = trial.identity(result)
-        if any(line["status"] == "ok" and trial.identity(line) == key for line in earlier):
+        if self.has(result):
             raise NetlabError(f"trial {result['order']} of {self.name} is recorded already")
-        stored = trial.storable({**result, "raw": None})
+        earlier = [line for line in self._recorded if line["order"] == result["order"]]
+        attempt = attempts.failures(earlier, result.get("board")) + 1
+        several = len(self.manifest.duts()) > 1
+        name = trial.file_name(result, attempt, with_board=several and bool(result.get("board")))
+        stored = trial.storable({**planned, **result, "attempt": attempt, "raw": None, "samples": None})
         if result.get("raw"):
-            name = f"{RAW}/{trial.raw_name(result, len(earlier) + 1)}"
-            files.replace_compressed(self.path / name, str(result["raw"]))
-            stored["raw"] = name
+            stored["raw"] = f"{RAW}/{name}.txt.gz"
+            files.replace_compressed(self.path / stored["raw"], str(result["raw"]))
+        if result.get("samples"):
+            stored["samples"] = f"{SAMPLES}/{name}.parquet"
+            (self.path / SAMPLES).mkdir(exist_ok=True)
+            samples.write(self.path / stored["samples"], result["samples"])
         self._writer.append(stored)
         self._recorded.append(stored)
         return stored
@@ -175,6 +210,18 @@ class RunStore:
         self._write()
         chosen = {board: Accelerator.model_validate(dict(choice)) for board, choice in boards.items()}
         self.manifest.accelerator = {**self.manifest.accelerator, **chosen}
+        self._save()
+
+    def set_environment(self, when: Literal["before", "after"], boards: Mapping[str, Any]) -> None:
+        """Store what has a say in a latency, by board."""
+        self._write()
+        setattr(self.manifest.environment, when, manifest.withhold_secrets(dict(boards)))
+        self._save()
+
+    def set_quiet(self, block: int, boards: Mapping[str, Any]) -> None:
+        """Store how quiet each board was before a block."""
+        self._write()
+        self.manifest.environment.blocks[str(block)] = dict(boards)
         self._save()
 
     def finish(self, state: Literal["complete", "interrupted"]) -> None:
@@ -225,6 +272,10 @@ def _new_folder(results_dir: Path, wanted: str) -> Path:
         else:
             files.sync_folder(results_dir)
             return path
+
+
+def _number(spec: Mapping[str, Any]) -> int:
+    return int(spec["order"])
 
 
 def _now() -> str:

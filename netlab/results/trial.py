@@ -5,13 +5,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from netlab.errors import NetlabError
 
 STATUSES = ("ok", "failed", "skipped")
-_PLANNED = ("block", "topology", "scenario", "instrument")
+# What a result repeats of its planned trial, and what is meant where a run of schema version 1 lacks it.
+_PLANNED: dict[str, Any] = {
+    "block": None,
+    "topology": None,
+    "replica": 1,
+    "scenario": None,
+    "condition": "",
+    "instrument": None,
+}
 
 
 def check(trial: Mapping[str, Any], planned: Mapping[str, Any]) -> None:
@@ -19,9 +27,10 @@ def check(trial: Mapping[str, Any], planned: Mapping[str, Any]) -> None:
     label = f"the result of trial {trial.get('order')}"
     if trial.get("status") not in STATUSES:
         raise NetlabError(f"{label} has the status {trial.get('status')!r}, not one of {', '.join(STATUSES)}")
-    for key in _PLANNED:
-        if trial.get(key) != planned[key]:
-            raise NetlabError(f"{label} has {key} {trial.get(key)!r}; the plan says {planned[key]!r}")
+    for key, usual in _PLANNED.items():
+        said, meant = trial.get(key, usual), planned.get(key, usual)
+        if said != meant:
+            raise NetlabError(f"{label} has {key} {said!r}; the plan says {meant!r}")
     if trial["status"] != "ok" and not trial.get("reason"):
         raise NetlabError(f"{label} is {trial['status']} without a reason")
 
@@ -49,30 +58,18 @@ def _finite(value: Any, path: str, lost: list[str]) -> Any:
     return value
 
 
-def raw_name(trial: Mapping[str, Any], attempt: int) -> str:
-    """File name of a trial's verbatim output, such as 0007-macvtap-netperf.txt.gz."""
-    words = "-".join(_word(trial[key]) for key in ("topology", "instrument"))
-    again = f"-attempt{attempt}" if attempt > 1 else ""
-    return f"{trial['order']:04d}-{words}{again}.txt.gz"
+def file_name(trial: Mapping[str, Any], attempt: int, *, with_board: bool = False) -> str:
+    """Name, without its ending, of the files that hold a trial's bulk, such as 0007-macvtap-netperf.
+
+    `with_board` where several boards have a result in each trial.
+    """
+    words = [f"{trial['order']:04d}", _word(trial["topology"]), _word(trial["instrument"])]
+    if with_board:
+        words.append(_word(str(trial.get("board"))))
+    if attempt > 1:
+        words.append(f"attempt{attempt}")
+    return "-".join(words)
 
 
 def _word(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "-", name)
-
-
-def identity(trial: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What one result is the result of: a trial, on a board, in a guest."""
-    return (trial.get("order"), trial.get("board"), trial.get("guest"))
-
-
-def outcomes(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The lines that count: for each trial its good results, else its last one.
-
-    A trial may have several lines: failed and tried again, or skipped and then resumed where it could run.
-    """
-    by_order: dict[int, list[dict[str, Any]]] = {}
-    for line in lines:
-        by_order.setdefault(line["order"], []).append(line)
-    for order in sorted(by_order):
-        good = [line for line in by_order[order] if line["status"] == "ok"]
-        yield from good or by_order[order][-1:]

@@ -40,7 +40,13 @@ def test_the_shortest_plan(tmp_path: Path) -> None:
         "warm_up_s": 0.5,
         "pause_s": 0.0,
         "retries": 1,
-        "quiet": {"wait_s": 10.0},
+        "quiet": {
+            "wait_s": 10.0,
+            "window_s": 0.5,
+            "idle_at_least": 0.9,
+            "steal_at_most": 0.02,
+            "running_at_most": 1.0,
+        },
     }
 
 
@@ -129,7 +135,11 @@ def test_a_folder_beside_us_does_not_hide_a_builtin_plan(
         ),
         (
             "topologies: [host]\nquiet:\n  wait: 5\n",
-            ":3: quiet.wait: unknown key; did you mean wait_s?\n  expected: one of wait_s",
+            ":3: quiet.wait: unknown key; did you mean wait_s?\n  expected: one of wait_s, window_s,",
+        ),
+        (
+            "topologies: [host]\nquiet: {window_s: 0}\n",
+            ":2: quiet.window_s: 0 is out of range\n  expected: more than 0",
         ),
         ("topologies: [host]\nquiet: yes\n", ":2: quiet: must be a mapping of keys and values, not True"),
         (

@@ -14,7 +14,7 @@ import pytest
 
 from netlab.errors import InvalidInput, NetlabError
 from netlab.plan import Plan, TrialSpec
-from netlab.results import RunStore
+from netlab.results import RunStore, samples
 from netlab.results.manifest import WITHHELD, withhold_secrets
 
 Result = Callable[..., dict[str, Any]]
@@ -33,7 +33,7 @@ def manifest_of(store: RunStore) -> dict[str, Any]:
 def test_a_new_run(store: RunStore, small_plan: Plan) -> None:
     assert re.fullmatch(r"\d{8}-\d{6}-small", store.name)
     written = manifest_of(store)
-    assert written["schema_version"] == 1
+    assert written["schema_version"] == 2
     assert written["state"] == "running"
     assert written["plan"] == small_plan.as_dict()
     assert written["seed"] == 1
@@ -103,6 +103,116 @@ def test_a_result_that_is_there_is_not_written_again(store: RunStore, result: Re
     assert len(store.outcomes()) == 2
 
 
+def retried(tmp_path: Path, small_plan: Plan, retries: int, *duts: str) -> RunStore:
+    plan = small_plan.model_copy(update={"retries": retries})
+    inventory = {name: {"role": "dut"} for name in duts} | {"other": {"role": "peer"}}
+    return RunStore.create(tmp_path / "retried", plan, inventory=inventory)
+
+
+def test_a_failed_trial_is_missing_until_its_retries_are_used_up(
+    tmp_path: Path, small_plan: Plan, result: Result
+) -> None:
+    store = retried(tmp_path, small_plan, 2)
+    spec = store.missing()[0]
+    for attempt in (1, 2, 3):
+        assert spec in store.missing()
+        assert (spec in store.untried(store.missing())) == (attempt == 1)
+        assert store.append(result(spec, "failed"))["attempt"] == attempt
+    assert spec not in store.missing()
+    assert {line["block"] for line in store.missing(block=2)} == {2}
+
+
+def test_a_trial_is_done_when_every_dut_has_its_result(
+    tmp_path: Path, small_plan: Plan, result: Result
+) -> None:
+    store = retried(tmp_path, small_plan, 1, "board1", "board3")
+    spec = store.missing()[0]
+    first = store.append(result(spec))
+    assert first["raw"].endswith("-netperf-board1.txt.gz")
+    assert spec in store.untried(store.missing()), "killed between the two lines"
+    store.append(result(spec, "failed", board="board3"))
+    assert spec in store.missing()
+    assert spec not in store.untried(store.missing())
+    assert store.has({**spec, "board": "board1"})
+    assert not store.has({**spec, "board": "board3"})
+    last = store.append(result(spec, board="board3"))
+    assert last["raw"].endswith("-netperf-board3-attempt2.txt.gz")
+    assert spec not in store.missing()
+    assert [(line["board"], line["status"]) for line in store.outcomes()] == [
+        ("board1", "ok"),
+        ("board3", "ok"),
+    ]
+
+
+def test_a_failure_without_a_board_is_one_of_every_dut(
+    tmp_path: Path, small_plan: Plan, result: Result
+) -> None:
+    store = retried(tmp_path, small_plan, 1, "board1", "board3")
+    spec = store.missing()[0]
+    store.append(result(spec, "failed", board=None, raw=None))
+    assert spec not in store.untried(store.missing())
+    assert [line["board"] for line in store.outcomes()] == [None]
+    store.append(result(spec))
+    assert [(line["board"], line["status"]) for line in store.outcomes()] == [("board1", "ok")]
+    store.append(result(spec, "failed", board="board3"))
+    assert spec not in store.missing()
+    assert [(line["board"], line["status"]) for line in store.outcomes()] == [
+        ("board1", "ok"),
+        ("board3", "failed"),
+    ]
+
+
+def test_samples_go_to_a_file_that_the_line_names(store: RunStore, result: Result) -> None:
+    from tests.unit.netlab.results.probes import packed
+
+    spec = store.missing()[0]
+    stored = store.append(result(spec, samples=packed(ns=[5, 7])))
+    assert stored["samples"] == f"samples/0001-{spec['topology']}-netperf.parquet"
+    assert list(samples.read(store.path / stored["samples"])["ns"]) == [5, 7]
+    assert store.append(result(store.missing()[0], samples=None))["samples"] is None
+
+
+def test_damaged_samples_are_refused_and_leave_no_line(store: RunStore, result: Result) -> None:
+    spec = store.missing()[0]
+    with pytest.raises(NetlabError, match="samples: the columns are not flow, seq"):
+        store.append(result(spec, samples={"count": 3, "columns": {}}))
+    assert store.trials() == []
+
+
+def test_a_run_of_schema_version_1_is_read_and_resumed(
+    store: RunStore, result: Result, tmp_path: Path
+) -> None:
+    store.close()
+    old = manifest_of(store)
+    for key in ("replica", "condition"):
+        for spec in old["order"]:
+            del spec[key]
+    for key in ("retries", "aa_pair", "baseline", "warm_up_s", "pause_s", "quiet"):
+        del old["plan"][key]
+    del old["environment"]
+    (store.path / "manifest.json").write_text(json.dumps({**old, "schema_version": 1}))
+    with RunStore.open(tmp_path / "results", store.name) as again:
+        first, second, *_ = again.resume()
+        again.append(result(first))
+        again.append(result({**second, "replica": 1, "condition": ""}, "failed"))
+        assert [spec["order"] for spec in again.missing()] == [3, 4]
+    assert manifest_of(store)["schema_version"] == 1
+
+
+def test_the_environment_is_kept(store: RunStore) -> None:
+    store.set_environment("before", {"board1": {"cpu": {"governor": "performance"}, "token": "x"}})
+    store.set_quiet(1, {"board1": {"quiet": False, "said": "not quiet after 10.0 s"}})
+    store.set_quiet(2, {"board1": {"quiet": True, "said": "quiet"}})
+    assert manifest_of(store)["environment"] == {
+        "before": {"board1": {"cpu": {"governor": "performance"}, "token": WITHHELD}},
+        "after": None,
+        "blocks": {
+            "1": {"board1": {"quiet": False, "said": "not quiet after 10.0 s"}},
+            "2": {"board1": {"quiet": True, "said": "quiet"}},
+        },
+    }
+
+
 def test_a_retry_keeps_both_raw_files(store: RunStore, result: Result) -> None:
     spec = store.missing()[0]
     first = store.append(result(spec, "failed"))
@@ -118,6 +228,8 @@ def test_a_retry_keeps_both_raw_files(store: RunStore, result: Result) -> None:
     ("change", "message"),
     [
         ({"order": 99}, "has no trial 99"),
+        ({"replica": 2}, "has replica 2; the plan says 1"),
+        ({"condition": "loud"}, "has condition 'loud'; the plan says ''"),
         ({"topology": "ovs"}, "has topology 'ovs'; the plan says"),
         ({"status": "done"}, "has the status 'done'"),
         ({"status": "failed", "reason": None}, "failed without a reason"),
@@ -180,9 +292,9 @@ def test_the_manifest_is_never_half_there(store: RunStore, monkeypatch: pytest.M
 
 def test_a_manifest_of_a_later_netlab_is_refused(store: RunStore, tmp_path: Path) -> None:
     written = manifest_of(store)
-    (store.path / "manifest.json").write_text(json.dumps({**written, "schema_version": 2}))
+    (store.path / "manifest.json").write_text(json.dumps({**written, "schema_version": 3}))
     with pytest.raises(
-        InvalidInput, match=r"manifest\.json: schema_version: .*\n  expected: schema version 1"
+        InvalidInput, match=r"manifest\.json: schema_version: .*\n  expected: schema version 2 or older"
     ):
         RunStore.open(tmp_path / "results", store.name)
 
