@@ -7,10 +7,21 @@ Debian's build; docs/instruments/netperf.md tells them in full.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import ParameterError
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.instrument import Flow
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.parameters import (
+    choice,
+    ip_address,
+    mapping,
+    number,
+    port,
+    told,
+    whole_number,
+)
 
 TESTS = ("TCP_RR", "UDP_RR")
 CONTROL_PORT = 12865  # netperf's own default; with another one the command has -p
@@ -44,10 +55,6 @@ RECEIVE_TIMEOUT_S = 1
 # Limits of a run's time, in seconds. Without a transaction in 50 ms something else is being measured.
 GRACE_S = 15.0
 SLOWEST_TRANSACTION_S = 0.05
-
-
-class ParameterError(ValueError):
-    """A parameter that cannot be, said with its name and what was expected."""
 
 
 class Pace(NamedTuple):
@@ -85,32 +92,12 @@ class Asked:
         return self.test.partition("_")[0]
 
 
-def _number(name: str, value: Any, lowest: int, highest: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-        raise ParameterError(f"{name}: {value!r} is not a whole number from {lowest} to {highest}")
-    return value
-
-
-def _mapping(name: str, value: Any, known: tuple[str, ...]) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ParameterError(f"{name}: {value!r} is not a mapping of {', '.join(known)}")
-    unknown = sorted(str(key) for key in value if key not in known)
-    if unknown:
-        raise ParameterError(f"{name} has no {', '.join(unknown)}; it has {', '.join(known)}")
-    return value
-
-
 def _pace(value: Any) -> Pace | None:
     if value is None:
         return None
-    told = _mapping("paced", value, ("interval_ms", "burst"))
-    interval: Any = told.get("interval_ms")
-    number = isinstance(interval, (int, float)) and not isinstance(interval, bool)
-    if not number or not 0.001 <= interval <= MAXIMUM_INTERVAL_MS:
-        raise ParameterError(
-            f"paced.interval_ms: {interval!r} is not a number (ms) from 0.001 to {MAXIMUM_INTERVAL_MS}"
-        )
-    return Pace(round(interval * 1000), _number("paced.burst", told.get("burst", 1), 1, 1_000_000))
+    paced = mapping("paced", value, ("interval_ms", "burst"))
+    interval = number("paced.interval_ms", paced.get("interval_ms"), 0.001, MAXIMUM_INTERVAL_MS, "ms")
+    return Pace(round(interval * 1000), whole_number("paced.burst", paced.get("burst", 1), 1, 1_000_000))
 
 
 KEYS = (
@@ -124,40 +111,37 @@ def read_parameters(raw: Mapping[str, Any]) -> Asked:
 
     Raises ParameterError. Keys whose value is None count as left out, so that a role can pass them all.
     """
-    told = {key: value for key, value in _mapping("netperf", raw, KEYS).items() if value is not None}
-    preset = told.pop("preset", None)
+    given = told("netperf", raw, KEYS)
+    preset = given.pop("preset", None)
     if preset is not None:
-        if not isinstance(preset, str) or preset not in PRESETS:
-            raise ParameterError(f"preset: {preset!r} is unknown; there is {', '.join(sorted(PRESETS))}")
-        if told:
-            raise ParameterError(f"preset {preset} is a whole command: leave out {', '.join(sorted(told))}")
-        told = dict(PRESETS[preset])
-    if "duration_s" in told and "transactions" in told:
+        choice("preset", preset, tuple(sorted(PRESETS)))
+        if given:
+            raise ParameterError(f"preset {preset} is a whole command: leave out {', '.join(sorted(given))}")
+        given = dict(PRESETS[preset])
+    if "duration_s" in given and "transactions" in given:
         raise ParameterError(
             "duration_s and transactions: give one of them, netperf stops by time or by count"
         )
-    if "duration_s" not in told and "transactions" not in told:
-        told["duration_s"] = DEFAULTS["duration_s"]
-    test = told.get("test", DEFAULTS["test"])
-    if test not in TESTS:
-        raise ParameterError(f"test: {test!r} is unknown; there is {', '.join(TESTS)}")
-    if "receive_timeout_s" in told and test != "UDP_RR":
+    if "duration_s" not in given and "transactions" not in given:
+        given["duration_s"] = DEFAULTS["duration_s"]
+    test = choice("test", given.get("test", DEFAULTS["test"]), TESTS)
+    if "receive_timeout_s" in given and test != "UDP_RR":
         raise ParameterError("receive_timeout_s: only UDP_RR has one, TCP retransmits")
 
     def optional(name: str, lowest: int, highest: int, default: int | None = None) -> int | None:
-        return _number(name, told[name], lowest, highest) if name in told else default
+        return whole_number(name, given[name], lowest, highest) if name in given else default
 
     def size(name: str) -> int:
-        return _number(name, told.get(name, 1), 1, MAXIMUM_BYTES[test])
+        return whole_number(name, given.get(name, 1), 1, MAXIMUM_BYTES[test])
 
-    cpu = _mapping("cpu", told.get("cpu", {}), ("local", "remote"))
+    cpu = mapping("cpu", given.get("cpu", {}), ("local", "remote"))
     cpus = {
-        end: _number(f"cpu.{end}", cpu[end], 0, MAXIMUM_CPU) if cpu.get(end) is not None else None
+        end: whole_number(f"cpu.{end}", cpu[end], 0, MAXIMUM_CPU) if cpu.get(end) is not None else None
         for end in ("local", "remote")
     }
     duration = optional("duration_s", 1, MAXIMUM_DURATION_S)
     transactions = optional("transactions", 1, MAXIMUM_TRANSACTIONS)
-    pace = _pace(told.get("paced"))
+    pace = _pace(given.get("paced"))
     limit = optional("time_limit_s", 1, 10 * MAXIMUM_DURATION_S)
     timeout = optional("receive_timeout_s", 1, 3600, RECEIVE_TIMEOUT_S) if test == "UDP_RR" else None
     return Asked(
@@ -193,36 +177,30 @@ def _pair(local: int | None, remote: int | None) -> str:
     return f"{'' if local is None else local},{'' if remote is None else remote}"
 
 
-def check_address(name: str, value: str) -> str:
-    """A bare IP address. Names and comma lists, which -H takes too, would hide what was measured."""
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError as error:
-        raise ParameterError(f"{name}: {value!r} is not an IP address") from error
-
-
-def netperf_command(
-    asked: Asked,
-    peer_address: str,
-    control_port: int = CONTROL_PORT,
-    local_address: str | None = None,
-    program: str = "netperf",
-) -> list[str]:
+def netperf_command(asked: Asked, flow: Flow) -> list[str]:
     """The argument vector. Its first part is, word for word and in its order, the command of the 2022 report.
 
     Raises ParameterError for an address that is none, or a port out of range.
     """
-    port = _number("control_port", control_port, 1, 65_535)
+    control_port = port("control_port", flow.control_port)
     limit = asked.duration_s if asked.duration_s is not None else -(asked.transactions or 0)
-    argv = [program, "-H", check_address("peer_address", peer_address), "-l", str(limit), "-t", asked.test]
+    argv = [
+        "netperf",
+        "-H",
+        ip_address("peer_address", flow.peer_address),
+        "-l",
+        str(limit),
+        "-t",
+        asked.test,
+    ]
     if asked.pace:
         argv += ["-w", _timespec(asked.pace.interval_us), "-b", str(asked.pace.burst)]
     argv += ["-v", "2"]  # prints the histogram where the build has it
     argv += ["-P", "0"]
-    if port != CONTROL_PORT:
-        argv += ["-p", str(port)]
-    if local_address:
-        argv += ["-L", check_address("local_address", local_address)]
+    if control_port != CONTROL_PORT:
+        argv += ["-p", str(control_port)]
+    if flow.local_address:
+        argv += ["-L", ip_address("local_address", flow.local_address)]
     if asked.local_cpu is not None or asked.remote_cpu is not None:
         argv += ["-T", _pair(asked.local_cpu, asked.remote_cpu)]
     argv += ["--"]
@@ -231,3 +209,9 @@ def netperf_command(
     if asked.receive_timeout_s is not None:
         argv += ["-e", str(asked.receive_timeout_s)]
     return [*argv, "-k", ",".join(SELECTORS)]
+
+
+def netserver_command(address: str, control_port: int) -> list[str]:
+    """In the foreground, without a fork for each connection's log, on one address only."""
+    where = ip_address("address", address)
+    return ["netserver", "-D", "-N", "-4", "-L", where, "-p", str(port("control_port", control_port))]

@@ -10,34 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import TypedDict
+
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import MeasurementError
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.flags import Flag, flag, quote
 
 MAXIMUM_OUTPUT = 1024 * 1024  # characters; a run prints less than three thousand
-SHOWN = 120  # characters of a line that are quoted
-
-
-class MeasurementError(Exception):
-    """netperf gave no figures that can be believed; the text is one line for the trial's ``reason``."""
-
-
-class Flag(TypedDict):
-    """A rule by its name, and in words what it means for these figures.
-
-    ``severity`` is ``note``, something to know of true figures, or ``broken``, for figures that cannot all be
-    true. A note's text is the same for every trial that it speaks of, so that a table can say it once.
-    """
-
-    rule: str
-    text: str
-    severity: Literal["note", "broken"]
-
-
-def flag(rule: str, text: str) -> Flag:
-    return {"rule": rule, "text": text, "severity": "note"}
-
-
-def broken(rule: str, text: str) -> Flag:
-    return {"rule": rule, "text": text, "severity": "broken"}
 
 
 class Bucket(TypedDict):
@@ -108,12 +86,6 @@ _ROW = re.compile(rf"({'|'.join(_ROWS)}) +((?:: *\d{{1,10}}){{10}})")
 _HISTOGRAM = re.compile(r"Histogram of request/response times")
 _LONGER = re.compile(r">100_SECS: (\d{1,10})")
 _TOTAL = re.compile(r"HIST_TOTAL: +(\d{1,10})")
-
-
-def quote(text: str, length: int = SHOWN) -> str:
-    """Text from outside for a message: one line, printable ASCII, not long."""
-    plain = ascii(text)[1:-1]
-    return f'"{plain}"' if len(plain) <= length else f'"{plain[:length]}…"'
 
 
 def read_output(stdout: str, stderr: str, selectors: Collection[str]) -> Output:

@@ -10,38 +10,20 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, NamedTuple
 
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf import rules as rules
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import MeasurementError
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.flags import Flag, broken, quote
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.instrument import Metrics, Result
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf import rules
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf.bins import Percentile, read_percentile
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import (
     PERCENTILES,
     SELECTORS,
     Asked,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import (
-    Flag,
-    MeasurementError,
-    Output,
-    broken,
-    quote,
-    read_output,
-)
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import Output, read_output
 
 SIGALRM = 14
-
-Metrics = dict[str, Any]
-
-
-class Result(NamedTuple):
-    """``*_us``: microseconds of a round trip; None where netperf's figure cannot be used, with a flag.
-
-    ``pacing`` is how the requests really followed one another, in words.
-    """
-
-    metrics: Metrics
-    flags: list[Flag]
-    pacing: str
 
 
 def parse(stdout: str, stderr: str, rc: int, asked: Asked) -> Result:
@@ -94,14 +76,14 @@ def _decimal(name: str, values: dict[str, str]) -> float:
     text = values[name]
     if re.fullmatch(r"\d{1,18}(\.\d{1,9})?", text, re.ASCII):
         return float(text)
-    what = "is no number"
+    what, rule = "is no number", None
     if re.fullmatch(r"[+-]?(nan|inf|infinity)(\(.*\))?", text, re.IGNORECASE):
-        what = "is not a finite number"
+        what, rule = "is not a finite number", "not_a_number"
     elif re.fullmatch(r"-\d+(\.\d+)?", text, re.ASCII):
-        what = "is negative"
+        what, rule = "is negative", "negative_figure"
     elif re.fullmatch(r"-?[\d.\s']*,[\d.,\s']*", text, re.ASCII):
         what = "is written with a comma: netperf must run under the locale C"
-    raise MeasurementError(f"{name}={quote(text)} {what}")
+    raise MeasurementError(f"{name}={quote(text)} {what}", rule)
 
 
 def _whole(name: str, values: dict[str, str]) -> int:
@@ -236,11 +218,11 @@ def _losses(values: dict[str, str], metrics: Metrics, asked: Asked) -> Metrics:
     sent, transactions = _whole("LOCAL_SEND_CALLS", values), metrics["transactions"]
     lost = sent - transactions
     if lost < 0:
-        raise MeasurementError(f"{transactions} answers came to {sent} requests")
+        raise MeasurementError(f"{transactions} answers came to {sent} requests", "lost_above_sent")
     waited = metrics["elapsed_s"] - metrics["mean_us"] * transactions / 1e6
     if lost and asked.duration_s is not None and waited < 0.9 * lost * (asked.receive_timeout_s or 0):
         lost -= 1
-    return {"sent": sent, "lost": lost}
+    return {"requests_sent": sent, "requests_lost": lost}
 
 
 def _can_pace(output: Output, asked: Asked) -> bool:

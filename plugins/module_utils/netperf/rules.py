@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring import rules as shared
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.figures import undersampled
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.flags import Flag, flag
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.rules import (
+    RETRANSMISSION_TIMEOUT_US,
+)
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import Asked, Pace
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import Flag, broken, flag
 
-# Linux TCP_RTO_MIN: what waited this long on a lab's cable most likely waited for a retransmission.
-RETRANSMISSION_TIMEOUT_US = 200_000
-SAMPLES_BEYOND = 10  # a percentile with fewer samples beyond it is hardly more than a maximum
 PACE_TOLERANCE = 0.1
-ROUNDING = 0.011  # mean and standard deviation are printed to the hundredth
 
 Metrics = dict[str, Any]
 
@@ -30,38 +31,22 @@ def percentiles(metrics: Metrics) -> list[Flag]:
             "percentiles come from netperf's bins, 10 us wide from 100 us, 100 us wide from 1 ms, and so on"
         )
         flags.append(flag("percentiles_binned", said))
-    count = metrics["transactions"]
-    few = [n for n, share in (("p50", 2), ("p90", 10), ("p99", 100)) if count < SAMPLES_BEYOND * share]
-    if few:
-        said = f"too few transactions for {', '.join(few)}: fewer than {SAMPLES_BEYOND} lie beyond"
-        flags.append(flag("percentile_undersampled", said))
-    return flags
+    return flags + undersampled(metrics["transactions"])
 
 
 def moments(metrics: Metrics) -> list[Flag]:
     """Mean and standard deviation against the extremes, and against the time that the run took."""
-    flags = []
-    low, mean, high, stddev = (metrics[f"{name}_us"] for name in ("min", "mean", "max", "stddev"))
-    if not low - ROUNDING <= mean <= high + ROUNDING:
-        flags.append(broken("mean_outside_range", f"the mean, {mean:g} us, is not within {low}–{high} us"))
-    if stddev is None:
+    flags = shared.moments(metrics)
+    if metrics["stddev_us"] is None:
         flags.append(flag("stddev_not_a_number", "netperf's one-pass formula for stddev cancelled; left out"))
-    elif stddev > (high - low) / 2 + ROUNDING:
-        said = f"no samples from {low} to {high} us have a standard deviation of {stddev:g} us"
-        flags.append(broken("stddev_above_half_range", said))
-    # One request is under way at a time, so the latencies lie end to end within the run.
-    count, elapsed = metrics["transactions"], metrics["elapsed_s"]
-    if mean * count > elapsed * 1e6 * 1.01 + 1000:
-        said = f"{count} latencies of {mean:g} us are more than the {elapsed:g} s that the run took"
-        flags.append(broken("latencies_exceed_elapsed", f"{said}: the clock was set, or the unit is not us"))
-    return flags
+    return flags + shared.back_to_back(metrics)
 
 
 def gaps(metrics: Metrics, paced: bool) -> list[Flag]:
     """Unpaced, netperf sends again at once: time that no latency covers was spent waiting for nothing."""
     covered = metrics["mean_us"] * metrics["transactions"] / 1e6
     short = metrics["transactions"] < 100  # setting up and tearing down would weigh too much
-    if paced or short or metrics.get("lost") or covered >= 0.5 * metrics["elapsed_s"]:
+    if paced or short or metrics.get("requests_lost") or covered >= 0.5 * metrics["elapsed_s"]:
         return []
     said = "less than half of the run's time is in its latencies: netperf was kept from running or an answer"
     return [flag("latencies_miss_elapsed", said)]
@@ -101,7 +86,7 @@ def tcp(metrics: Metrics) -> list[Flag]:
 def udp(metrics: Metrics, timeout_s: int | None) -> list[Flag]:
     """Losses and stalls, which UDP_RR leaves out or counts as latency."""
     flags = []
-    if metrics["lost"]:
+    if metrics["requests_lost"]:
         said = f"requests without an answer within {timeout_s} s count in no latency; a later answer is taken"
         flags.append(flag("udp_timeouts", f"{said} for the next request's"))
     if metrics["max_us"] >= RETRANSMISSION_TIMEOUT_US:

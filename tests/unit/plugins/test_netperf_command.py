@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import ParameterError
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.instrument import Flow
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import (
+    CONTROL_PORT,
     DEFAULTS,
     KEYS,
     PRESETS,
     SELECTORS,
-    ParameterError,
     netperf_command,
     read_parameters,
 )
@@ -28,11 +30,11 @@ REPORT = (
 
 
 def command(**parameters: Any) -> list[str]:
-    return netperf_command(read_parameters(parameters), PEER)
+    return netperf_command(read_parameters(parameters), Flow(PEER, CONTROL_PORT))
 
 
 def test_the_preset_is_the_reports_command_but_for_its_output() -> None:
-    made = netperf_command(read_parameters({"preset": "stratos-2022"}), "192.168.20.1")
+    made = netperf_command(read_parameters({"preset": "stratos-2022"}), Flow("192.168.20.1", CONTROL_PORT))
     report = shlex.split(REPORT)
     assert made[: report.index("--")] == report[: report.index("--")]
     assert made[report.index("--") :] == ["-P", "0", "--", "-k", ",".join(SELECTORS)]
@@ -87,7 +89,7 @@ def test_options_of_the_test_stand_behind_the_dashes() -> None:
 
 def test_addresses_and_port() -> None:
     asked = read_parameters({})
-    argv = netperf_command(asked, "2001:db8::2", control_port=12900, local_address="2001:db8::1")
+    argv = netperf_command(asked, Flow("2001:db8::2", 12900, local_address="2001:db8::1"))
     assert argv[1:3] == ["-H", "2001:db8::2"]
     assert "-p 12900 -L 2001:db8::1" in " ".join(argv)
 
@@ -134,15 +136,15 @@ def test_what_cannot_be_is_named(parameters: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize("address", ["peer", "192.0.2.2,4", "192.0.2.2/24", "", "-h", "192.0.2.2 -d"])
 def test_only_a_bare_address_is_taken(address: str) -> None:
     with pytest.raises(ParameterError, match="is not an IP address"):
-        netperf_command(read_parameters({}), address)
+        netperf_command(read_parameters({}), Flow(address, CONTROL_PORT))
     if address:
         with pytest.raises(ParameterError, match="is not an IP address"):
-            netperf_command(read_parameters({}), PEER, local_address=address)
+            netperf_command(read_parameters({}), Flow(PEER, CONTROL_PORT, local_address=address))
 
 
 def test_the_port_is_one() -> None:
     with pytest.raises(ParameterError, match="control_port: 0 is not"):
-        netperf_command(read_parameters({}), PEER, control_port=0)
+        netperf_command(read_parameters({}), Flow(PEER, 0))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import MeasurementError
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.instrument import Flow
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import (
+    CONTROL_PORT,
     DEFAULTS,
     KEYS,
     PRESETS,
@@ -18,12 +21,13 @@ from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command imp
     netperf_command,
     read_parameters,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import MeasurementError
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf.parser import parse
 from ansible_collections.netlab.testbed.plugins.module_utils.path_proof import PORT as NETSERVER_PORT
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = (ROOT / "docs/instruments/netperf.md").read_text(encoding="utf-8")
+PAGE = "".join(
+    (ROOT / f"docs/instruments/{name}.md").read_text(encoding="utf-8") for name in ("netperf", "common")
+)
 OPTIONS = yaml.safe_load(
     (ROOT / "roles/instrument_netperf/meta/argument_specs.yml").read_text(encoding="utf-8")
 )["argument_specs"]["measure"]["options"]["instrument_netperf_parameters"]["options"]
@@ -37,9 +41,8 @@ def rules() -> set[str]:
         r'"(\w+)" if below else',
         r'if below else "(\w+)"',
     )
-    sources = [
-        path.read_text(encoding="utf-8") for path in (ROOT / "plugins/module_utils/netperf").glob("*.py")
-    ]
+    folders = [ROOT / "plugins/module_utils" / name for name in ("netperf", "measuring")]
+    sources = [path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("*.py")]
     return {rule for text in sources for form in forms for rule in re.findall(form, text)}
 
 
@@ -68,7 +71,7 @@ def test_the_page_names_every_rule() -> None:
 
 def test_the_page_names_every_metric() -> None:
     known = metrics()
-    assert {"p50_us", "histogram", "lost", "mean_without_first_low_us"} <= known
+    assert {"p50_us", "histogram", "requests_lost", "mean_without_first_low_us"} <= known
     # of the percentiles' bounds one stands for three
     wanted = {name for name in known if name not in ("p90_bounds_us", "p99_bounds_us")}
     assert sorted(name for name in wanted if f"`{name}`" not in PAGE) == []
@@ -94,6 +97,6 @@ def test_the_role_asks_at_the_port_where_the_testbeds_netservers_listen() -> Non
 
 
 def test_the_page_shows_the_command_of_the_preset() -> None:
-    argv = netperf_command(read_parameters({"preset": "stratos-2022"}), "192.0.2.2")
+    argv = netperf_command(read_parameters({"preset": "stratos-2022"}), Flow("192.0.2.2", CONTROL_PORT))
     shown = " ".join(["PEER" if word == "192.0.2.2" else word for word in argv[:-1]])
     assert f"    {shown} MIN_LATENCY,MEAN_LATENCY,…\n" in PAGE

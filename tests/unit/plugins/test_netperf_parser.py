@@ -15,17 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import MeasurementError
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.instrument import Flow, Result
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import (
+    CONTROL_PORT,
     SELECTORS,
     Asked,
     netperf_command,
     read_parameters,
 )
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import (
-    MAXIMUM_OUTPUT,
-    MeasurementError,
-)
-from ansible_collections.netlab.testbed.plugins.module_utils.netperf.parser import Result, parse
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.output import MAXIMUM_OUTPUT
+from ansible_collections.netlab.testbed.plugins.module_utils.netperf.parser import parse
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "netperf"
 DEBIAN = "debian-2.7.0-0.1"
@@ -81,7 +81,7 @@ def test_the_recorded_commands_are_those_that_are_made() -> None:
     assert len(made) > 30
     for name in made:
         run = json.loads((FIXTURES / f"{name}.json").read_text())
-        argv = netperf_command(read_parameters(run["parameters"]), "192.0.2.2")
+        argv = netperf_command(read_parameters(run["parameters"]), Flow("192.0.2.2", CONTROL_PORT))
         again = run["command"]
         assert argv[-1] == again[-1], name
         if "192.0.2.2" in again and not {"-p", "-L"} & set(again):
@@ -154,13 +154,13 @@ def test_the_one_sample_is_every_percentile() -> None:
 
 
 def test_a_loss_is_told_from_a_request_under_way() -> None:
-    assert parsed("udp-requests-lost").metrics["lost"] == 1
+    assert parsed("udp-requests-lost").metrics["requests_lost"] == 1
     run = recorded("udp-duration")
     sent = run["stdout"].replace("LOCAL_SEND_CALLS=", "LOCAL_SEND_CALLS=0")
-    assert parse(sent, "", 0, read_parameters(run["parameters"])).metrics["lost"] == 0
-    calls = parsed("udp-duration").metrics["sent"]
+    assert parse(sent, "", 0, read_parameters(run["parameters"])).metrics["requests_lost"] == 0
+    calls = parsed("udp-duration").metrics["requests_sent"]
     one_more = run["stdout"].replace(f"LOCAL_SEND_CALLS={calls}", f"LOCAL_SEND_CALLS={calls + 1}")
-    assert parse(one_more, "", 0, read_parameters(run["parameters"])).metrics["lost"] == 0
+    assert parse(one_more, "", 0, read_parameters(run["parameters"])).metrics["requests_lost"] == 0
 
 
 def test_without_a_receive_timeout_the_stall_is_seen() -> None:

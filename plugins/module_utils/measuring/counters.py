@@ -21,17 +21,42 @@ FILES = (
 
 # Of this network namespace, since it is there. TCPTimeouts counts expiries of the retransmission timer.
 _PROTOCOLS = {
+    "ip_input_discards": ("Ip", "InDiscards"),
+    "ip_output_discards": ("Ip", "OutDiscards"),
+    "ip_reassembly_failures": ("Ip", "ReasmFails"),
     "tcp_retransmitted_segments": ("Tcp", "RetransSegs"),
+    "tcp_input_errors": ("Tcp", "InErrs"),
+    "tcp_failed_connections": ("Tcp", "AttemptFails"),
     "tcp_timeouts": ("TcpExt", "TCPTimeouts"),
+    "tcp_spurious_timeouts": ("TcpExt", "TCPSpuriousRTOs"),
+    "tcp_lost_retransmissions": ("TcpExt", "TCPLostRetransmit"),
+    "tcp_fast_retransmissions": ("TcpExt", "TCPFastRetrans"),
+    "tcp_syn_retransmissions": ("TcpExt", "TCPSynRetrans"),
+    "tcp_backlog_drops": ("TcpExt", "TCPBacklogDrop"),
+    "tcp_listen_drops": ("TcpExt", "ListenDrops"),
     "udp_input_errors": ("Udp", "InErrors"),
+    "udp_checksum_errors": ("Udp", "InCsumErrors"),
+    "udp_without_listener": ("Udp", "NoPorts"),
     "udp_receive_buffer_errors": ("Udp", "RcvbufErrors"),
+    "udp_send_buffer_errors": ("Udp", "SndbufErrors"),
 }
 # Each is two lines in snmp and netstat, of names and of values.
 _TABLES = {"Ip", "Icmp", "IcmpMsg", "Tcp", "Udp", "UdpLite", "TcpExt", "IpExt", "MPTcpExt"}
 # Of the whole machine, summed over its CPUs.
 _SOFTNET = ("softnet_processed", "softnet_dropped", "softnet_squeezed")
 # Columns of /proc/net/dev: eight received, eight sent.
-_LINK = {"rx_packets": 1, "rx_errors": 2, "rx_dropped": 3, "tx_packets": 9, "tx_errors": 10, "tx_dropped": 11}
+_LINK = {
+    "rx_bytes": 0,
+    "rx_packets": 1,
+    "rx_errors": 2,
+    "rx_dropped": 3,
+    "rx_fifo_errors": 4,
+    "tx_bytes": 8,
+    "tx_packets": 9,
+    "tx_errors": 10,
+    "tx_dropped": 11,
+    "tx_fifo_errors": 12,
+}
 
 
 def read_counters(text: str, interfaces: Collection[str] = ()) -> dict[str, Any]:
