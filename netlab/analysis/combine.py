@@ -14,6 +14,7 @@ from typing import Any
 Metrics = Mapping[str, Any]
 
 SAMPLES_BEYOND = 10  # fewer above a percentile, and it is an anecdote
+LOSSES = (("requests_sent", "requests_lost"), ("sent", "lost"))  # as instruments call them
 
 
 def number(metrics: Metrics, key: str) -> float | None:
@@ -94,21 +95,54 @@ def pooled_rate(runs: Sequence[Metrics]) -> float | None:
     return transactions / seconds if seconds > 0 else None
 
 
-def enough_beyond(transactions: float | None, percent: int) -> bool:
-    """Whether at least ten samples lie beyond a percentile: p99 needs 1000 transactions in a run."""
-    return transactions is not None and transactions * (100 - percent) >= SAMPLES_BEYOND * 100
+def enough_beyond(transactions: float | None, percent: float) -> bool:
+    """Whether at least ten samples lie beyond a percentile: p99 needs 1000, p99.9 10000."""
+    return transactions is not None and transactions * (1000 - round(percent * 10)) >= SAMPLES_BEYOND * 1000
 
 
-def median_percentile(runs: Sequence[Metrics], percent: int) -> float | None:
+def median_percentile(runs: Sequence[Metrics], percent: float) -> float | None:
     """Median over the runs of each run's own percentile.
 
     Percentiles cannot be averaged or pooled without the samples; the median says what a typical run had. Runs
     with too few samples beyond the percentile are left out.
     """
-    values = [
+    values = percentiles_of_runs(runs, percent)
+    return statistics.median(values) if values else None
+
+
+def percentiles_of_runs(runs: Sequence[Metrics], percent: float) -> list[float]:
+    """A percentile of each run that knows it and has ten samples beyond it."""
+    key = f"p{percent:g}_us".replace(".", "")
+    return [
         value
         for run in runs
-        if (value := number(run, f"p{percent}_us")) is not None
-        and enough_beyond(number(run, "transactions"), percent)
+        if (value := number(run, key)) is not None and enough_beyond(number(run, "transactions"), percent)
     ]
+
+
+def median_of(runs: Sequence[Metrics], key: str) -> float | None:
+    """Median over the runs of a figure that cannot be pooled, such as `mad_us`."""
+    values = [value for run in runs if (value := number(run, key)) is not None]
     return statistics.median(values) if values else None
+
+
+def transactions(runs: Sequence[Metrics]) -> int | None:
+    """Samples of all runs; None where none says how many it had."""
+    counts = [count for run in runs if (count := number(run, "transactions")) is not None]
+    return int(math.fsum(counts)) if counts else None
+
+
+def sent_and_lost(metrics: Metrics) -> tuple[float, float] | None:
+    """Requests of a run and those of them without an answer; None where it does not say."""
+    for sent_key, lost_key in LOSSES:
+        sent, lost = number(metrics, sent_key), number(metrics, lost_key)
+        if sent is not None and lost is not None:
+            return sent, lost
+    return None
+
+
+def loss(runs: Sequence[Metrics]) -> float | None:
+    """Share of all requests that had no answer, over the runs that say it."""
+    told = [found for run in runs if (found := sent_and_lost(run)) is not None]
+    sent, lost = math.fsum(sent for sent, _ in told), math.fsum(lost for _, lost in told)
+    return lost / sent if sent > 0 else None

@@ -3,93 +3,157 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
-from netlab.analysis import combine, flags, rules
+from netlab.analysis import (
+    bootstrap,
+    combinations,
+    combine,
+    flags,
+    loads,
+    paired,
+    quantiles,
+    readings,
+    rules,
+    steadiness,
+)
+from netlab.analysis.combinations import Combination
 from netlab.analysis.combine import Metrics, number
-from netlab.report.row import Flag, Row
-
-PERCENTILES = (50, 90, 99)
-
-Key = tuple[str, str, str, str]  # topology, scenario, instrument, parameters as JSON
+from netlab.analysis.readings import Reading
+from netlab.analysis.source import Run
+from netlab.report.row import Flag, Interval, Row
 
 
-class Manifest(Protocol):
-    """What the analysis needs of a run's manifest."""
+@dataclass(frozen=True)
+class _Made:
+    """A row before it is compared with the baseline's."""
 
-    @property
-    def plan(self) -> Mapping[str, Any]: ...
-    @property
-    def order(self) -> Sequence[Mapping[str, Any]]: ...
-
-
-class Run(Protocol):
-    """What the analysis needs of a stored run."""
-
-    @property
-    def manifest(self) -> Manifest: ...
-    def trials(self) -> list[dict[str, Any]]: ...
-    def outcomes(self) -> list[dict[str, Any]]: ...
+    row: Row
+    blocks: paired.Blocks
 
 
 def rows(run: Run) -> list[Row]:
-    """A row for each topology, scenario and instrument (with its parameters) of the plan."""
-    planned: dict[Key, list[int]] = {}
-    for spec in run.manifest.order:
-        planned.setdefault(_key(spec), []).append(spec["order"])
+    """A row for each topology, scenario, condition and instrument (with its parameters) of the plan.
+
+    One row's samples are in memory at a time.
+    """
+    planned = combinations.planned(run.manifest.order)
     lines, outcomes = run.trials(), run.outcomes()
-    labels = _instrument_labels(planned)
-    made = []
-    for key in _plan_order(run.manifest.plan, planned):
-        orders = set(planned[key])
-        topology, scenario, _, _ = key
-        made.append(
-            _row(
-                Row(topology, scenario, labels[key[2:]], runs=0),
-                [line for line in outcomes if line["order"] in orders],
-                _unfinished(orders, lines),
-            )
+    labels = combinations.labels(planned)
+    made: dict[Combination, _Made] = {}
+    for own in combinations.in_plan_order(run.manifest.plan, planned):
+        orders = set(planned[own])
+        empty = Row(
+            own.topology,
+            own.scenario,
+            labels[own.instrument, own.parameters],
+            runs=0,
+            condition=own.condition,
+            replica=own.replica,
         )
-    return made
+        good = readings.read(run, [line for line in outcomes if line["order"] in orders])
+        made[own] = _Made(_row(empty, good, _unfinished(orders, lines)), paired.of(good))
+    baselines = combinations.baselines(run.manifest.plan, planned)
+    return [_compared(own, made, baselines[own.group]) for own in made]
 
 
 def broken(made: Sequence[Row]) -> list[str]:
     """A line for each rule that the figures break: `netlab bench` ends with status 5 if there is one."""
     return [
-        f"{row.topology}, {row.scenario}, {row.instrument}: {flag.rule}: {flag.text}"
+        f"{', '.join(_named(row))}: {flag.rule}: {flag.text}"
         for row in made
         for flag in row.flags
         if flag.severity == "broken"
     ]
 
 
-def _row(empty: Row, outcomes: list[dict[str, Any]], unfinished: list[Flag]) -> Row:
-    good = [line for line in outcomes if line["status"] == "ok"]
-    runs: list[Metrics] = [line.get("metrics") or {} for line in good]
+def _named(row: Row) -> list[str]:
+    condition = f" {row.condition}" if row.condition else ""
+    return [row.topology, f"{row.scenario}{condition}", row.instrument]
+
+
+def _row(empty: Row, good: Sequence[Reading], unfinished: list[Flag]) -> Row:
+    runs: list[Metrics] = [reading.metrics for reading in good]
     found = [
         *unfinished,
-        *(flag for line, run in zip(good, runs, strict=True) for flag in _of_run(line, run)),
-        *_mixed_boards(good),
+        *(flag for reading in good for flag in reading.flags),
+        *_mixed_boards([reading.line for reading in good]),
         *_not_pooled(runs),
+        *steadiness.warnings(good),
     ]
+    worst = max(runs, key=lambda metrics: number(metrics, "max_us") or 0, default={})
     row = replace(
         empty,
         runs=len(runs),
+        samples=combine.transactions(runs),
+        loss=combine.loss(runs),
         min_us=combine.extreme(runs, "min_us", min),
         mean_us=combine.pooled_mean(runs),
-        p50_us=combine.median_percentile(runs, 50),
-        p90_us=combine.median_percentile(runs, 90),
-        p99_us=combine.median_percentile(runs, 99),
         max_us=combine.extreme(runs, "max_us", max),
+        max_at=worst.get("max_at"),
         stddev_us=combine.pooled_stddev(runs),
         transaction_rate=combine.pooled_rate(runs),
+        mean_ci=_mean_interval(runs),
+        load=loads.in_words([reading.line for reading in good]),
+        **_percentiles(good, runs),
     )
     already = {flag.rule for flag in found}  # the row would only repeat what its runs said
     found += [flag for flag in rules.check(vars(row)) if flag.rule not in already]
     return replace(row, flags=flags.merge(found))
+
+
+def _percentiles(good: Sequence[Reading], runs: Sequence[Metrics]) -> dict[str, Any]:
+    """Of all samples together where every run has them; else the median over the runs of each run's own."""
+    sampled = [reading.sampled for reading in good if reading.sampled is not None]
+    if sampled and len(sampled) == len(good):
+        together = [own.ordered for own in sampled if own.ordered.size]
+        if not together:
+            return {}
+        interval = bootstrap.of_pooled_median(together)
+        found: dict[str, Any] = dict(quantiles.of_sorted_runs(together))
+        if interval is not None and found["p50_us"] is not None:
+            found["p50_ci"] = Interval(
+                min(interval.low / 1000, found["p50_us"]), max(interval.high / 1000, found["p50_us"])
+            )
+        return found
+    found = {
+        quantiles.key(percent): combine.median_percentile(runs, percent) for percent in quantiles.PERCENTILES
+    }
+    found["mad_us"] = combine.median_of(runs, "mad_us")
+    found["p50_ci"] = bootstrap.of_median(combine.percentiles_of_runs(runs, 50))
+    return found
+
+
+def _mean_interval(runs: Sequence[Metrics]) -> Interval | None:
+    told = [
+        (mean, count)
+        for metrics in runs
+        if (mean := number(metrics, "mean_us")) is not None and (count := number(metrics, "transactions"))
+    ]
+    if combine.pooled_mean(runs) is None:
+        return None
+    return bootstrap.of_mean([mean for mean, _ in told], [count for _, count in told])
+
+
+def _compared(own: Combination, made: Mapping[Combination, _Made], baseline: str) -> Row:
+    """The row with its difference from the baseline's; a row that has nothing to be held against has none."""
+    row = made[own].row
+    first = made.get(own._replace(topology=baseline, replica=1))
+    again = made.get(own._replace(topology=baseline, replica=2))
+    others = sum(other.group == own.group for other in made)
+    if first is None or others < 2:
+        return row
+    again_blocks = again.blocks if again is not None else None
+    if (own.topology, own.replica) == (baseline, 1):
+        return replace(row, difference=paired.of_baseline(first.blocks, again_blocks, baseline))
+    found = paired.difference(made[own].blocks, first.blocks, again_blocks, baseline)
+    row = replace(row, difference=found)
+    if own.topology == baseline and found.shift_ci is not None and not found.shift_ci.holds(0):
+        text = "the baseline differs from itself, measured twice in each block: no smaller difference is resolved"
+        return replace(row, flags=flags.merge([*row.flags, Flag("aa_pair_differs", text)]))
+    return row
 
 
 def _unfinished(orders: set[int], lines: list[dict[str, Any]]) -> list[Flag]:
@@ -112,24 +176,6 @@ def _unfinished(orders: set[int], lines: list[dict[str, Any]]) -> list[Flag]:
     return found
 
 
-def _of_run(line: Mapping[str, Any], run: Metrics) -> list[Flag]:
-    return flags.of_run(line, [*rules.check(run), *_undersampled(run)])
-
-
-def _undersampled(run: Metrics) -> list[Flag]:
-    count = number(run, "transactions")
-    unprinted = [
-        f"p{percent}"
-        for percent in PERCENTILES
-        if number(run, f"p{percent}_us") is not None and not combine.enough_beyond(count, percent)
-    ]
-    if not unprinted:
-        return []
-    had = "an unknown number of" if count is None else f"{count:g}"
-    text = f"{had} transactions leave fewer than ten samples beyond {', '.join(unprinted)}: not printed"
-    return [Flag("percentile_undersampled", text)]
-
-
 def _not_pooled(runs: Sequence[Metrics]) -> list[Flag]:
     if combine.pooled_mean(runs) is not None or not any(number(run, "mean_us") is not None for run in runs):
         return []
@@ -142,40 +188,3 @@ def _mixed_boards(good: Sequence[Mapping[str, Any]]) -> list[Flag]:
     if len(boards) < 2:
         return []
     return [Flag("boards_mixed", f"the row holds runs of different boards: {', '.join(boards)}", len(good))]
-
-
-def _key(spec: Mapping[str, Any]) -> Key:
-    parameters = json.dumps(spec.get("parameters") or {}, sort_keys=True)
-    return (spec["topology"], spec["scenario"], spec["instrument"], parameters)
-
-
-def _plan_order(plan: Mapping[str, Any], planned: Mapping[Key, list[int]]) -> list[Key]:
-    instruments = [
-        (item["name"], json.dumps(item["parameters"], sort_keys=True)) for item in plan["instruments"]
-    ]
-    topologies, scenarios = list(plan["topologies"]), list(plan["scenarios"])
-    return sorted(
-        planned,
-        key=lambda key: (
-            topologies.index(key[0]),
-            scenarios.index(key[1]),
-            instruments.index((key[2], key[3])),
-        ),
-    )
-
-
-def _instrument_labels(planned: Mapping[Key, list[int]]) -> dict[tuple[str, str], str]:
-    """`netperf`; where a plan uses it twice, also what it was told: `netperf test=UDP_RR`."""
-    told: dict[str, dict[str, dict[str, Any]]] = {}
-    for _, _, instrument, parameters in planned:
-        told.setdefault(instrument, {})[parameters] = json.loads(parameters)
-    labels = {}
-    for instrument, variants in told.items():
-        for text, own in variants.items():
-            differing = [
-                f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-                for key, value in sorted(own.items())
-                if any(other.get(key) != value for other in variants.values())
-            ]
-            labels[(instrument, text)] = " ".join([instrument, *differing])
-    return labels

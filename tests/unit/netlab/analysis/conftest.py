@@ -30,9 +30,19 @@ class FakeRun:
         """The last line of each trial."""
         return list({line["order"]: line for line in self.lines}.values())
 
-    def record(self, topology: str, *results: Mapping[str, Any], **more: Any) -> None:
+    def read_samples(self, line: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """A line's own columns; a text instead is what is wrong with them."""
+        if isinstance(line["samples"], str):
+            raise ValueError(line["samples"])
+        return line["samples"]  # type: ignore[no-any-return]
+
+    def record(self, topology: str, *results: Mapping[str, Any] | str, replica: int = 1, **more: Any) -> None:
         """Metrics for the trials of a topology, in running order; a text instead is a failure's reason."""
-        specs = [spec for spec in self.manifest.order if spec["topology"] == topology]
+        specs = [
+            spec
+            for spec in self.manifest.order
+            if (spec["topology"], spec.get("replica", 1)) == (topology, replica)
+        ]
         for spec, given in zip(specs, results, strict=False):
             told = {"status": "ok", "metrics": given} if isinstance(given, Mapping) else {"reason": given}
             self.lines.append({**spec, "status": "failed", "reason": None, "flags": [], **told, **more})
