@@ -11,6 +11,9 @@ from ansible_collections.netlab.testbed.plugins.module_utils import (
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import ops as accelerator_ops
 from ansible_collections.netlab.testbed.plugins.module_utils.ovs import ops as ovs_ops
+from ansible_collections.netlab.testbed.plugins.module_utils.pinning import ops as pinning_ops
 from ansible_collections.netlab.testbed.plugins.module_utils.xdp import ops as xdp_ops
 
-__all__ = ["accelerator_ops", "domain_ops", "link_features", "link_ops", "ovs_ops", "process_ops", "xdp_ops"]
+__all__ = [
+    "accelerator_ops", "domain_ops", "link_features", "link_ops", "ovs_ops", "pinning_ops", "process_ops", "xdp_ops",
+]  # fmt: skip

@@ -137,7 +137,7 @@ def _wait_gone(libvirtd: Any, name: str) -> None:
         time.sleep(0.01)
 
 
-def _qemu_of(name: str) -> list[int]:
+def qemu_of(name: str) -> list[int]:
     """Pids of the QEMU that libvirt started for this guest, known by the guest's UUID (``-uuid``): ours alone."""
     word = identity(name).encode()
     pids = []
@@ -152,11 +152,11 @@ def _qemu_of(name: str) -> list[int]:
 
 def _end_qemu(name: str) -> None:
     """What libvirt does at last, where it is not there to do it: SIGKILL. A libvirtd that comes back finds it gone."""
-    for pid in _qemu_of(name):
+    for pid in qemu_of(name):
         with contextlib.suppress(ProcessLookupError):
             handle = os.pidfd_open(pid)
             try:
-                if pid in _qemu_of(name):  # still the one that was found
+                if pid in qemu_of(name):  # still the one that was found
                     signal.pidfd_send_signal(handle, signal.SIGKILL)
                 if not select.select([handle], [], [], SHUTDOWN_LIMIT)[0]:
                     raise BoardError(f"guest {name} (pid {pid}) does not go, and no libvirtd answers")
