@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trial's result as figures: from its samples where it has some, else from what its instrument printed."""
+"""A trial's result as figures: from its samples where it has some, else from what its instrument printed.
+
+Flows that ran at once are one set of samples; where they have none, the engine that ran them has merged their
+histograms, or left the percentiles out (plugins/module_utils/measuring/merge.py).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netlab.analysis import combine, flags, quantiles, rules, sampled
+from netlab.analysis import combine, flags, rules, sampled
 from netlab.analysis.combine import Metrics, number
 from netlab.analysis.sampled import Sampled
 from netlab.analysis.source import Run
@@ -38,69 +42,19 @@ def read(run: Run, lines: Iterable[Mapping[str, Any]]) -> list[Reading]:
 
 
 def _read(run: Run, line: Mapping[str, Any]) -> Reading:
-    metrics, found = _of_flows(line)
+    printed: Metrics = line.get("metrics") or {}
     own: Sampled | None = None
+    found: list[Flag] = []
     try:
         columns = run.read_samples(line) if line.get("samples") else None
         own = sampled.digest(columns) if columns is not None else None
     except (OSError, ValueError, NetlabError) as error:
         found.append(Flag(UNREADABLE, f"samples cannot be read, the printed figures stand in: {error}"))
-    printed = metrics
     if own is not None:
-        metrics = {**metrics, **own.figures()}
-        found = [*rules.of_samples(own, printed)]
+        found += rules.of_samples(own, printed)
+    metrics = {**printed, **own.figures()} if own is not None else printed
     broken = [*found, *rules.check(metrics), *rules.of_trial(line, metrics), *_undersampled(metrics)]
     return Reading(line, metrics, own, tuple(flags.of_run(line, broken)))
-
-
-def _of_flows(line: Mapping[str, Any]) -> tuple[Metrics, list[Flag]]:
-    """A trial's metrics; of several flows at once those of all their samples together, as far as they can be known.
-
-    Rates of flows that run side by side add up. Percentiles come from the histograms, or there are none.
-    """
-    printed: Metrics = line.get("metrics") or {}
-    own = [flow.get("metrics") or {} for flow in line.get("flows") or ()]
-    if len(own) < 2 or not any(own):
-        return printed, []
-    merged = {key: value for key, value in printed.items() if key not in _MERGED}
-    merged |= {
-        "min_us": combine.extreme(own, "min_us", min),
-        "max_us": combine.extreme(own, "max_us", max),
-        "mean_us": combine.pooled_mean(own),
-        "stddev_us": combine.pooled_stddev(own),
-        "transactions": combine.transactions(own),
-        "transaction_rate": _sum(own, "transaction_rate"),
-    }
-    told = [combine.sent_and_lost(flow) for flow in own]
-    if all(told):
-        merged["requests_sent"] = sum(pair[0] for pair in told if pair)
-        merged["requests_lost"] = sum(pair[1] for pair in told if pair)
-    histograms = [quantiles.bins_of(flow) for flow in own]
-    found: list[Flag] = []
-    if all(histograms):
-        bins = quantiles.merge_bins(histograms)
-        merged |= {quantiles.key(p): quantiles.of_bins(bins, p) for p in quantiles.PERCENTILES}
-        merged["histogram"] = [{"low_us": low, "high_us": high, "count": count} for low, high, count in bins]
-    elif not line.get("samples"):
-        text = (
-            "percentiles of flows at once cannot be merged: there are neither samples nor histograms of each"
-        )
-        found.append(Flag("flows_not_merged", text))
-    return merged, found
-
-
-_MERGED = (
-    *(quantiles.key(percent) for percent in quantiles.PERCENTILES),
-    "mad_us",
-    "histogram",
-    "elapsed_s",
-    *(key for pair in combine.LOSSES for key in pair),
-)
-
-
-def _sum(flows: Sequence[Metrics], key: str) -> float | None:
-    values = [number(flow, key) for flow in flows]
-    return None if None in values else sum(value for value in values if value is not None)
 
 
 def _undersampled(metrics: Metrics) -> list[Flag]:

@@ -101,13 +101,14 @@ def _retransmission_timeout(trial: Mapping[str, Any], figures: Mapping[str, Any]
     places = [f"{count} at the {place}" for place, count in _retransmitted(trial.get("counters"))]
     if places:
         text = f"max is not below 200 ms while TCP sent segments again ({', '.join(places)})"
-        yield Flag("retransmission_timeout_suspected", f"{text}: most likely a wait for one, not a latency")
+        yield Flag("retransmission_timeout_counted", f"{text}: most likely a wait for one, not a latency")
 
 
 def _retransmitted(counters: Any) -> Iterator[tuple[str, int]]:
     """(place, segments) of each end whose counter rose during the trial."""
     told = _mapping(counters)
     before, after = _mapping(told.get("before")), _mapping(told.get("after"))
+    before, after = ({**each, **_mapping(each.get("guests"))} for each in (before, after))
     for place in after:
         then, now = _mapping(before.get(place)), _mapping(after[place])
         if not then:
