@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
 import threading
 from collections.abc import Callable, Sequence
@@ -11,14 +10,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.place import Ended, Place, Running
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.setup import now
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.waiting import wait_for_end
 
 Told = TypeVar("Told")
-
-
-def now() -> str:
-    """ISO 8601, UTC, by this board's clock."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import MeasurementError
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.instrument import Flow, Instrument
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.places import Places
-from ansible_collections.netlab.testbed.plugins.module_utils.measuring.trial import (
-    Setup,
-    blank_trial,
-    run_trial,
-)
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.setup import Setup, blank_trial
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.trial import run_trial
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 

@@ -18,7 +18,7 @@ class Places:
     def __init__(self) -> None:
         self._open = contextlib.ExitStack()
         self._libvirtd: Any = None
-        self._known: dict[str | None, Place] = {None: self.board()}
+        self._known: dict[str | None, Place] = {None: OnBoard()}
 
     def __enter__(self) -> Self:
         return self
@@ -27,10 +27,6 @@ class Places:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
-
-    @staticmethod
-    def board() -> Place:
-        return OnBoard()
 
     def at(self, guest: str | None) -> Place:
         """The guest of that name, or the board itself. BoardError where there is none."""

@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.counters import (
     FILES,
     read_counters,
@@ -57,3 +62,20 @@ def test_this_machine_has_them_all() -> None:
     assert {"tcp_retransmitted_segments", "tcp_timeouts", "udp_input_errors"} <= set(counters)
     assert set(counters["interfaces"]) == {"lo"}
     assert usable_cpus(text)
+
+
+def test_the_module_gives_them_out(tmp_path: Path) -> None:
+    arguments = tmp_path / "arguments.json"
+    arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {"interfaces": ["lo"]}}), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible_collections.netlab.testbed.plugins.modules.counters", str(arguments)],
+        cwd=Path(__file__).resolve().parents[3] / ".collections",
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    said = json.loads(done.stdout)
+    assert said["changed"] is False
+    assert set(said["counters"]["interfaces"]) == {"lo"}
+    assert said["counters"]["tcp_retransmitted_segments"] >= 0
