@@ -7,6 +7,7 @@ Each run is a mapping of metrics; a metric that a run does not have is None or a
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 Metrics = Mapping[str, Any]
 
 SAMPLES_BEYOND = 10  # fewer above a percentile, and it is an anecdote
+_PERCENTILE = re.compile(r"p(\d{2,4})_us")
 LOSSES = (("requests_sent", "requests_lost"), ("sent", "lost"))  # as instruments call them
 
 
@@ -118,6 +120,16 @@ def percentiles_of_runs(runs: Sequence[Metrics], percent: float) -> list[float]:
         for run in runs
         if (value := number(run, key)) is not None and enough_beyond(number(run, "transactions"), percent)
     ]
+
+
+def known(metrics: Metrics, key: str) -> float | None:
+    """A run's figure as far as it can be quoted: a percentile only with ten samples beyond it."""
+    if found := _PERCENTILE.fullmatch(key):
+        digits = found[1]
+        percent = float(f"{digits[:2]}.{digits[2:] or 0}")
+        if not enough_beyond(number(metrics, "transactions"), percent):
+            return None
+    return number(metrics, key)
 
 
 def median_of(runs: Sequence[Metrics], key: str) -> float | None:

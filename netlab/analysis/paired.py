@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from netlab.analysis import ranks
-from netlab.analysis.combine import number
+from netlab.analysis import combine, ranks
 from netlab.analysis.readings import Reading
 from netlab.report.row import Difference, Interval, Verdict
 
@@ -38,7 +37,7 @@ def of(readings: Sequence[Reading], metrics: Sequence[str] = METRICS) -> Blocks:
     """The figures to compare of each block; of a trial measured twice in a block the first counts."""
     found: dict[Block, Figures] = {}
     for reading in readings:
-        own = {key: value for key in metrics if (value := number(reading.metrics, key)) is not None}
+        own = {key: value for key in metrics if (value := combine.known(reading.metrics, key)) is not None}
         if own:
             found.setdefault(reading.block, own)
     return Blocks(found)
