@@ -218,4 +218,5 @@ def environment(private: Path) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "True",
         "ANSIBLE_NOCOWS": "True",
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_CALLBACKS_ENABLED": f"{collection.NAME}.module_cache",
     }

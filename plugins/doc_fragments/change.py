@@ -14,6 +14,9 @@ options:
     type: str
     choices: [board, topology]
     default: topology
+  topology:
+    description: The topology that the changes are made for, noted in the ledger with the first of them.
+    type: str
 attributes:
   check_mode: {support: full, description: Says what would be done.}
   diff_mode: {support: full, description: Lists the steps.}

@@ -49,12 +49,14 @@ def write_atomically(path: Path, text: str) -> None:
 class Ledger:
     """One scope's file. Reading needs no lock (the replacement is atomic); writers take the folder's lock."""
 
-    def __init__(self, scope: str, root: Path = ROOT) -> None:
+    def __init__(self, scope: str, root: Path = ROOT, topology: str | None = None) -> None:
+        """``topology``: what the changes are made for; noted with the first of them."""
         if scope not in SCOPES:
             raise ValueError(f"no such ledger scope: {scope!r}")
         self.scope = scope
         self.root = Path(root)
         self.path = self.root / f"{scope}.json"
+        self.topology = topology
 
     # -- reading ---------------------------------------------------------------------------------------
 
@@ -118,12 +120,13 @@ class Ledger:
                 }
             )
             self._not_whole(data)
+            if self.topology is not None:
+                data["deployment"].setdefault("topology", self.topology)
             self._write(data)
 
-    @staticmethod
-    def _not_whole(data: dict[str, Any]) -> None:
+    def _not_whole(self, data: dict[str, Any]) -> None:
         """Until the roles say again that it is."""
-        if "state" in data["deployment"]:
+        if self.scope == "topology":
             data["deployment"]["state"] = "building"
 
     def note(self, **facts: Any) -> bool:

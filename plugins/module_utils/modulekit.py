@@ -11,7 +11,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step, run_steps
 
-LEDGER_OPTION = {"ledger": {"type": "str", "choices": ["board", "topology"], "default": "topology"}}
+LEDGER_OPTION = {
+    "ledger": {"type": "str", "choices": ["board", "topology"], "default": "topology"},
+    "topology": {"type": "str"},
+}
 
 
 def fail(module: AnsibleModule, error: BoardError) -> NoReturn:
@@ -45,7 +48,10 @@ def change_board(
     try:
         steps = list(plan())
         if not module.check_mode:
-            run_steps(steps, Ledger(module.params["ledger"]))
+            scope = module.params["ledger"]
+            # what is in the board's own scope outlives the topology
+            topology = module.params.get("topology") if scope == "topology" else None
+            run_steps(steps, Ledger(scope, topology=topology))
         result = after() if after else {}
     except BoardError as error:
         fail(module, error)

@@ -20,7 +20,7 @@ options:
     choices: [open, ready, absent, compare]
     required: true
   topology:
-    description: The topology, with V(state=open).
+    description: The topology, with V(state=open) and V(state=ready).
     type: str
   facts:
     description: What else to note about the deployment, with V(state=ready).
@@ -125,7 +125,7 @@ def main() -> None:
                 "type": "list", "elements": "str", "choices": ["topology", "board"], "default": ["topology", "board"],
             },
         },
-        required_if=[("state", "open", ("topology",))],
+        required_if=[("state", "open", ("topology",)), ("state", "ready", ("topology",))],
         supports_check_mode=True,
     )  # fmt: skip
     state: str = module.params["state"]
@@ -139,15 +139,15 @@ def main() -> None:
         elif state == "open":
             deployment: dict[str, Any] = ledger.deployment()
             wanted = module.params["topology"]
-            if deployment.get("topology") not in (None, wanted):
-                undone = undo(module, ["topology"])
-                changed = True
             if deployment.get("topology") != wanted:
+                if ledger.entries() or deployment:
+                    undone = undo(module, ["topology"])
                 changed = True
                 if not module.check_mode:
                     ledger.note(topology=wanted, state="building")
         elif state == "ready" and not module.check_mode:
-            changed = ledger.note(state="ready", observed=observe(), **module.params["facts"])
+            facts = {**module.params["facts"], "topology": module.params["topology"]}
+            changed = ledger.note(state="ready", observed=observe(), **facts)
         elif state == "compare":
             # nothing deployed: nothing to read, and perhaps nothing to read it with
             recorded = ledger.deployment().get("observed")

@@ -55,10 +55,9 @@ PROGRAMS = {
 
 # Kernel modules by name; what they depend on follows. One that a kernel lacks must be built into it, or is
 # optional.
-MODULES = ("virtio_pci", "virtio_console", "virtio_net", "af_packet")
+MODULES = ("virtio_pci", "virtio_rng", "virtio_console", "virtio_net", "af_packet")
 OPTIONAL_MODULES = (
     "virtio_mmio",
-    "virtio-rng",
     "igbvf",
     "ixgbevf",
     "iavf",

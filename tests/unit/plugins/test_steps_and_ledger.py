@@ -153,3 +153,20 @@ def test_operations_of_another_version_are_named(tmp_path: Path) -> None:
     assert undone == []
     assert failed == ["unknown operation 'warp.engage': this ledger is from another version"]
     assert ledger.path.exists()
+
+
+def test_what_was_begun_and_never_whole_says_so(world: World, tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path, topology="tap")
+    run_steps([adding("a")], ledger)
+    assert ledger.deployment() == {"topology": "tap", "state": "building"}
+
+
+def test_the_topology_noted_first_stays(world: World, tmp_path: Path) -> None:
+    Ledger("topology", tmp_path).note(topology="tap", state="ready")
+    run_steps([adding("a")], Ledger("topology", tmp_path, topology="ovs"))
+    assert Ledger("topology", tmp_path).deployment()["topology"] == "tap"
+
+
+def test_what_outlives_a_topology_is_not_a_deployment(world: World, tmp_path: Path) -> None:
+    run_steps([adding("a")], Ledger("board", tmp_path))
+    assert Ledger("board", tmp_path).deployment() == {}
