@@ -28,6 +28,8 @@ def render_json(summary: Summary) -> str:
         "trials": dict(summary.counts),
         "boards": [board.as_dict() for board in summary.boards],
         "versions": dict(manifest.versions),
+        "drift": list(summary.environment.drift),
+        "unquiet": list(summary.environment.unquiet),
         "rows": [row.as_dict() for row in summary.rows],
         "notes": [vars(note) for note in summary.notes],
     }

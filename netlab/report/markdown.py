@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from netlab.report import differences
 from netlab.report.footnotes import Footnote
 from netlab.report.summary import Summary, Table
 from netlab.report.table import cells, headers
@@ -19,6 +20,10 @@ def render(summary: Summary) -> str:
     parts = [f"## {_plain(summary.source.name)}"]
     for table in summary.tables:
         parts += [f"Round trip, µs ({_plain(table.scenario)}, {_plain(table.instrument)}):", _table(table)]
+        if certain := _certainty(table):
+            parts.append(certain)
+            if said := differences.resolution(table.against):
+                parts.append(_plain(said))
     if summary.footnotes:
         parts.append("\n".join(line for note in summary.footnotes for line in _footnote(note)))
     for note in summary.notes:
@@ -35,8 +40,26 @@ def _footnote(note: Footnote) -> Iterator[str]:
 
 
 def _table(table: Table) -> str:
-    lines = [["", *headers()], [":--", *["--:"] * (len(headers()) - 1), ":--"]]
-    lines += [[_plain(row.label), *cells(row)] for row in table.rows]
+    loaded = any(row.row.load for row in table.rows)
+    names = [*headers(), *(["load"] if loaded else [])]
+    lines = [["", *names], [":--", *(":--" if name in ("flags", "load") else "--:" for name in names)]]
+    lines += [
+        [_plain(row.label), *cells(row), *([_plain(row.row.load)] if loaded else [])] for row in table.rows
+    ]
+    return _laid_out(lines)
+
+
+def _certainty(table: Table) -> str:
+    measured = [row for row in table.rows if row.row.runs]
+    names, found = differences.certainty([row.row for row in measured])
+    if not names:
+        return ""
+    lines = [["", *names], [":--", *(":--" if name == "verdict" else "--:" for name in names)]]
+    lines += [[_plain(row.label), *cells] for row, cells in zip(measured, found, strict=True)]
+    return _laid_out(lines)
+
+
+def _laid_out(lines: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -9,22 +9,48 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from netlab.report import words
+from netlab.report import conditions, words
+from netlab.report.differences import Against
 from netlab.report.environment import Board, boards
 from netlab.report.footnotes import Footnote, footnotes_of
 from netlab.report.row import Row
-from netlab.report.source import Source
+from netlab.report.source import Series, Source
+from netlab.report.surroundings import Surroundings, surroundings
 from netlab.report.text import one_line
 from netlab.report.words import Note
+
+AGAIN = " (again)"  # the baseline's second measurement of each block, the A/A pair
+
+# Where a path ends in a scenario whose traffic does not leave for the peer.
+_ENDS = {"guest-to-guest": "vm-to-vm"}
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row with the name it has in the 2022 report's manner, and the marks of its footnotes."""
+    """A row with the name it has in the 2022 report's manner, and the marks of its footnotes.
 
-    label: str
+    `path` names where the frames went, `condition` under what load; `label` both.
+    """
+
+    path: str
     row: Row
     marks: str
+    condition: str = ""
+
+    @property
+    def label(self) -> str:
+        """The row's whole name."""
+        return _joined(self.path, self.condition)
+
+    @property
+    def short(self) -> str:
+        """Its name without the ends of its path."""
+        return _joined(self.short_path, self.condition)
+
+    @property
+    def short_path(self) -> str:
+        """The path without its ends."""
+        return self.path.split(", ")[-1]
 
     @property
     def why_empty(self) -> str:
@@ -41,6 +67,20 @@ class Table:
     instrument: str
     rows: tuple[TableRow, ...]
 
+    @property
+    def conditions(self) -> list[str]:
+        """Ids of the conditions; none where a scenario has but one."""
+        return list(dict.fromkeys(row.row.condition for row in self.rows if row.row.condition))
+
+    @property
+    def against(self) -> list[Against]:
+        """The rows that are compared with the baseline's."""
+        return [
+            Against(row.label, row.short, row.row.difference)
+            for row in self.rows
+            if row.row.difference and row.row.difference.verdict != "baseline"
+        ]
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -54,14 +94,18 @@ class Summary:
     boards: tuple[Board, ...]
     counts: Mapping[str, int]
     command: str
+    environment: Surroundings
+
+    @property
+    def series(self) -> Sequence[Series]:
+        """What the figures draw; asked for only where there are figures, for it may read every sample."""
+        return self.source.series()
 
 
 def summarise(source: Source) -> Summary:
     """Read the run once and work out everything that is said of it."""
     rows, outcomes = source.rows(), source.outcomes()
-    found = boards(source)
-    with_guest = {line["topology"] for line in outcomes if line.get("guest")}
-    labels = {row.topology: _label(row.topology, row.topology in with_guest) for row in rows}
+    found, around = boards(source), surroundings(source)
     footnotes = footnotes_of(rows)
     counts = {
         "planned": len(source.manifest.order),
@@ -73,21 +117,48 @@ def summarise(source: Source) -> Summary:
     return Summary(
         source=source,
         rows=tuple(rows),
-        tables=_tables(rows, labels, footnotes),
+        tables=_tables(rows, _paths(rows, outcomes), footnotes, _told(source.manifest)),
         footnotes=footnotes,
-        notes=tuple(words.notes(source, rows, outcomes, found, counts)),
+        notes=tuple(words.notes(source, rows, outcomes, found, counts, around)),
         boards=tuple(found),
         counts=counts,
         command=_command(source.manifest.plan, source.manifest.inventory),
+        environment=around,
     )
 
 
-def _label(topology: str, has_guest: bool) -> str:
-    return f"vm-to-peer, {topology}" if has_guest else topology
+def _joined(path: str, condition: str) -> str:
+    return f"{path}: {condition}" if condition else path
+
+
+def _paths(rows: Sequence[Row], outcomes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int], str]:
+    """A name for each topology, scenario and replica: `host`, `host (again)`, `vm-to-peer, tap`."""
+    with_guest = {(line["topology"], line["scenario"]) for line in outcomes if line.get("guest")}
+    names = {}
+    for row in rows:
+        ends = _ENDS.get(row.scenario, "vm-to-peer")
+        name = f"{ends}, {row.topology}" if (row.topology, row.scenario) in with_guest else row.topology
+        names[row.topology, row.scenario, row.replica] = name + (AGAIN if row.replica > 1 else "")
+    return names
+
+
+def _told(manifest: Any) -> Mapping[str, Any]:
+    """What the run's scenarios call their conditions, where the manifest says so."""
+    scenarios = getattr(manifest, "scenarios", None)
+    if not isinstance(scenarios, Mapping):
+        return {}
+    return {
+        name: told["conditions"]
+        for name, told in scenarios.items()
+        if isinstance(told, Mapping) and isinstance(told.get("conditions"), Mapping)
+    }
 
 
 def _tables(
-    rows: Sequence[Row], labels: Mapping[str, str], footnotes: Sequence[Footnote]
+    rows: Sequence[Row],
+    paths: Mapping[tuple[str, str, int], str],
+    footnotes: Sequence[Footnote],
+    told: Mapping[str, Any],
 ) -> tuple[Table, ...]:
     marks = {note.rule: note.mark for note in footnotes}
     keys = list(dict.fromkeys((row.scenario, row.instrument) for row in rows))
@@ -96,7 +167,12 @@ def _tables(
             scenario,
             instrument,
             tuple(
-                TableRow(labels[row.topology], row, " ".join(sorted(marks[flag.rule] for flag in row.flags)))
+                TableRow(
+                    paths[row.topology, row.scenario, row.replica],
+                    row,
+                    " ".join(sorted(marks[flag.rule] for flag in row.flags)),
+                    conditions.words(row.condition, row.scenario, told) if row.condition else "",
+                )
                 for row in rows
                 if (row.scenario, row.instrument) == (scenario, instrument)
             ),
@@ -123,8 +199,19 @@ def plan_lines(plan: Mapping[str, Any]) -> str:
 
 
 def order_by_block(order: Sequence[Mapping[str, Any]]) -> list[tuple[int, list[str]]]:
-    """Each block with its topologies in running order."""
+    """Each block with its combinations in running order."""
+    varied = {key: len({spec.get(key) for spec in order}) > 1 for key in ("scenario", "instrument")}
     return [
-        (block, list(dict.fromkeys(str(spec["topology"]) for spec in specs)))
+        (block, [combination(spec, **varied) for spec in specs])
         for block, specs in groupby(order, key=lambda spec: spec["block"])
     ]
+
+
+def combination(spec: Mapping[str, Any], *, scenario: bool = True, instrument: bool = True) -> str:
+    """A planned trial in words: `tap`, `host (again)`, `tap, interference: same CPU`."""
+    name = str(spec["topology"]) + (AGAIN if spec.get("replica", 1) > 1 else "")
+    condition = str(spec.get("condition") or "")
+    where = str(spec["scenario"]) if scenario else ""
+    if condition:
+        where = f"{where}: {condition}" if where else condition
+    return ", ".join(filter(None, (name, where, str(spec["instrument"]) if instrument else "")))

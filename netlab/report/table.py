@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from typing import Any
 
 from tabulate import SEPARATING_LINE, tabulate
 
+from netlab.report import differences
 from netlab.report.footnotes import Footnote
 from netlab.report.source import REPORT
 from netlab.report.summary import Summary, Table, TableRow
@@ -23,6 +25,8 @@ COLUMNS = (
     ("p99", "p99_us"),
     ("trans/s", "transaction_rate"),
 )
+Lines = list[tuple[TableRow, list[str]]]
+WORDS = ("flags", "verdict")  # columns of words, which begin at the left
 WIDEST = 100  # longer lines are hard to read, however wide the terminal
 NARROWEST = 40
 LONGEST_WORD = 60  # of a command; netperf's list of selectors is 300
@@ -60,30 +64,53 @@ def headers() -> list[str]:
 
 def _table(summary: Summary, table: Table, width: int) -> str:
     title = f"{summary.source.name}: round trip, us ({table.scenario}, {table.instrument})"
-    laid_out = _grid(table, [row.label for row in table.rows])
-    if _width(laid_out) > width:
-        laid_out = _grid(table, [row.row.topology for row in table.rows])
-    if _width(laid_out) > width:
-        laid_out = "\n".join(_stacked(row, width) for row in table.rows)
-    return f"{wrapped(title, width)}\n\n{laid_out}"
+    shown = headers() if any(row.marks for row in table.rows) else headers()[:-1]
+    parts = [wrapped(title, width), _fitting(table, shown, [(row, cells(row)) for row in table.rows], width)]
+    if loads := [f"{row.short}: {row.row.load}" for row in table.rows if row.row.load]:
+        told = (wrapped(line, width, indent="      ", first="  ") for line in loads)
+        parts.append("\n".join(["Load beside it, as it was achieved:", *told]))
+    measured = [row for row in table.rows if row.row.runs]
+    names, found = differences.certainty([row.row for row in measured])
+    if names:
+        parts.append(_fitting(table, names, list(zip(measured, found, strict=True)), width))
+        if said := differences.resolution(table.against):
+            parts.append(wrapped(said, width))
+    return "\n\n".join(parts)
 
 
-def _grid(table: Table, labels: list[str]) -> str:
-    """The headings are a line of the body: tabulate would pad real ones, which costs 20 columns."""
-    flagged = any(row.marks for row in table.rows)
-    lines = [["", *headers()], *([label, *cells(row)] for label, row in zip(labels, table.rows, strict=True))]
-    align = ["left", *["right"] * (len(lines[0]) - 2), "left"]
-    if not flagged:
-        lines, align = [line[:-1] for line in lines], align[:-1]
-    body = [lines[0], SEPARATING_LINE, *lines[1:]]
-    return tabulate(body, tablefmt="simple", disable_numparse=True, colalign=align)
+def _fitting(table: Table, shown: list[str], rows: Lines, width: int) -> str:
+    """A grid with whole names, else with short ones, else each row as text."""
+    for short in (False, True):
+        laid_out = _grid(table, shown, rows, short=short)
+        if _width(laid_out) <= width:
+            return laid_out
+    return "\n".join(_stacked(row.label, shown, cells, width) for row, cells in rows)
 
 
-def _stacked(row: TableRow, width: int) -> str:
-    pairs = [f"{name} {cell}" for name, cell in zip(headers(), cells(row), strict=True) if cell]
-    return wrapped(
-        ", ".join(pair.replace(" ", "\0", 1) for pair in pairs), width, "    ", f"{row.label}: "
-    ).replace("\0", " ")
+def _grid(table: Table, shown: list[str], rows: Lines, *, short: bool) -> str:
+    """The headings are a line of the body: tabulate would pad real ones, which costs 20 columns.
+
+    Conditions stand indented under their path.
+    """
+    lines: list[Any] = [["", *shown], SEPARATING_LINE]
+    path = ""
+    for row, found in rows:
+        name = row.short if short else row.label
+        if table.conditions:
+            if row.path != path:
+                path = row.path
+                lines.append([row.short_path if short else path])
+            name = f"  {row.condition}"
+        lines.append([name, *found[: len(shown)]])
+    align = ["left", *("left" if name in WORDS else "right" for name in shown)]
+    return tabulate(lines, tablefmt="simple", disable_numparse=True, colalign=align, preserve_whitespace=True)
+
+
+def _stacked(label: str, shown: list[str], found: list[str], width: int) -> str:
+    pairs = [f"{name} {cell}" for name, cell in zip(shown, found, strict=False) if cell]
+    return wrapped(", ".join(pair.replace(" ", "\0") for pair in pairs), width, "    ", f"{label}: ").replace(
+        "\0", " "
+    )
 
 
 def _width(text: str) -> int:

@@ -11,8 +11,10 @@ from typing import Any
 from netlab.report.environment import Board
 from netlab.report.row import Row
 from netlab.report.source import Source
+from netlab.report.surroundings import Surroundings
 from netlab.report.text import one_line
 
+NAMED = 5  # causes that a note lists
 STATUSES = ("ok", "failed", "skipped")
 
 
@@ -32,13 +34,15 @@ def notes(
     outcomes: Sequence[Mapping[str, Any]],
     boards: Sequence[Board],
     counts: Mapping[str, int],
+    around: Surroundings,
 ) -> Iterator[Note]:
     """The paragraphs under a table, in reading order."""
     good = [line for line in outcomes if line["status"] == "ok"]
     yield from _state(source, counts)
+    yield from _changed(around)
     yield _what(good)
     if good:
-        yield Note("How runs become a row", _how(rows))
+        yield Note("How runs become a row", _how(rows, good))
     yield Note("Where", _where(boards))
     doubts = list(_doubts(boards, rows))
     if doubts:
@@ -62,6 +66,17 @@ def _state(source: Source, counts: Mapping[str, int]) -> Iterator[Note]:
     yield Note("Incomplete", text, caution=True, command=command)
 
 
+def _changed(around: Surroundings) -> Iterator[Note]:
+    """What else than the datapath could explain a figure."""
+    for title, found in (
+        ("Changed while it was measured", around.drift),
+        ("Not quiet", around.unquiet),
+    ):
+        if found:
+            more = f"; and {len(found) - NAMED} more, in the HTML report" if len(found) > NAMED else ""
+            yield Note(title, f"{'; '.join(found[:NAMED])}{more}.", caution=True)
+
+
 def _what(good: Sequence[Mapping[str, Any]]) -> Note:
     title = "What they are"
     if not good:
@@ -80,26 +95,44 @@ def _what(good: Sequence[Mapping[str, Any]]) -> Note:
     return Note(title, text, command=one_line(shlex.join(str(word) for word in ran["command"])))
 
 
-def _how(rows: Sequence[Row]) -> str:
+def _how(rows: Sequence[Row], good: Sequence[Mapping[str, Any]]) -> str:
     runs = sorted({row.runs for row in rows if row.runs})
-    each = (
-        f"{runs[0]}"
-        if len(runs) == 1
-        else f"{runs[0]} to {runs[-1]}"
-        if runs[0] + 1 < runs[-1]
-        else f"{runs[0]} or {runs[-1]}"
-    )
     if runs == [1]:
         return (
             "Each row is a single run, so nothing is known of how runs differ: no difference between rows is "
             "resolved. More blocks (--blocks) give more runs."
         )
-    return (
-        f"Each row is {each} runs: min and max over all of them; avg, stddev and trans/s as over all "
-        "transactions together; p50, p90 and p99 the median of the runs' own percentiles (percentiles are "
-        "never averaged). A difference between rows that is smaller than that between runs of one row is not "
-        "resolved."
+    own = (
+        f"Each row is {_counted(runs)} runs: min and max over all of them; avg, stddev and trans/s as over all "
+        f"transactions together; {_percentiles(good)} (percentiles are never averaged)."
     )
+    said = [own]
+    if any(row.p50_ci for row in rows):
+        said.append("Intervals are 95 %, by bootstrap over the runs.")
+    if any(row.difference and row.difference.shift_us is not None for row in rows):
+        said.append(
+            "The shift is the Hodges-Lehmann estimate of the difference from the baseline, paired by block; delta "
+            "is Cliff's: +1 where every run is above every one of the baseline's, 0 where they are alike."
+        )
+    else:
+        said.append(
+            "A difference between rows that is smaller than that between runs of one row is not resolved."
+        )
+    return " ".join(said)
+
+
+def _counted(runs: Sequence[int]) -> str:
+    if len(runs) == 1:
+        return str(runs[0])
+    return f"{runs[0]} to {runs[-1]}" if runs[0] + 1 < runs[-1] else f"{runs[0]} or {runs[-1]}"
+
+
+def _percentiles(good: Sequence[Mapping[str, Any]]) -> str:
+    sampled = [bool(line.get("samples")) for line in good]
+    if all(sampled):
+        return "p50, p90 and p99 of all samples together"
+    own = "p50, p90 and p99 the median of the runs' own percentiles"
+    return f"{own}, or of all samples together where the instrument gives them" if any(sampled) else own
 
 
 def _where(boards: Sequence[Board]) -> str:
