@@ -26,7 +26,7 @@ HEAVY = (
     "tabulate",
     "pexpect",
 )
-COMMANDS = ("demo", "deploy", "status", "check", "topologies", "bench", "report", "runs", "destroy")
+COMMANDS = ("demo", "deploy", "status", "check", "topologies", "bench", "report", "compare", "runs", "destroy")
 
 
 def test_help_imports_nothing_heavy() -> None:
