@@ -22,9 +22,9 @@ options:
       what:
         description:
           - V(vcpu), virtual processors of a guest; V(emulator), the other threads of its QEMU; V(vhost), the kernel's
-            threads that move its frames; V(interrupts), those of a NIC.
+            threads that move its frames; V(guest), all of these that there are; V(interrupts), those of a NIC.
         type: str
-        choices: [vcpu, emulator, vhost, interrupts]
+        choices: [vcpu, emulator, vhost, guest, interrupts]
         required: true
       guest:
         description: The guest, with all but V(interrupts).
@@ -58,8 +58,7 @@ EXAMPLES = r"""
 - name: Two guests on a CPU each
   netlab.testbed.pinning:
     pins:
-      - {what: vcpu, guest: guest1, cpus: "0"}
-      - {what: emulator, guest: guest1, cpus: "0"}
+      - {what: guest, guest: guest1, cpus: "0"}
       - {what: vcpu, guest: guest2, cpus: "1"}
       - {what: emulator, guest: guest2, cpus: "1"}
 
@@ -95,7 +94,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail, finish
 from ansible_collections.netlab.testbed.plugins.module_utils.pinning import ops
 from ansible_collections.netlab.testbed.plugins.module_utils.pinning.plan import cpu_set, held_by, plan
-from ansible_collections.netlab.testbed.plugins.module_utils.pinning.state import PinLedger, Wanted, wanted_of
+from ansible_collections.netlab.testbed.plugins.module_utils.pinning.state import (
+    PARTS,
+    PinLedger,
+    Wanted,
+    wanted_of,
+)
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step, run_steps
 
 
@@ -119,8 +123,9 @@ def read_back(wanted: Wanted) -> dict[str, str]:
 
 
 def main() -> None:
+    kinds = [*PARTS, "guest", "interrupts"]
     pin_options: dict[str, Any] = {
-        "what": {"type": "str", "choices": ["vcpu", "emulator", "vhost", "interrupts"], "required": True},
+        "what": {"type": "str", "choices": kinds, "required": True},
         "guest": {"type": "str"},
         "vcpu": {"type": "int"},
         "nic": {"type": "str"},
@@ -132,7 +137,7 @@ def main() -> None:
                 "type": "list", "elements": "dict", "required": True, "options": pin_options,
                 "required_if": [
                     ("what", "interrupts", ("nic",)),
-                    *(("what", kind, ("guest",)) for kind in ("vcpu", "emulator", "vhost")),
+                    *(("what", kind, ("guest",)) for kind in (*PARTS, "guest")),
                 ],
             },
             "needed": {"type": "list", "elements": "int", "default": []},

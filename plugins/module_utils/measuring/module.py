@@ -90,4 +90,4 @@ def main(instrument: Instrument[Any]) -> None:
         pins=params["pins"],
     )
     result = measured(instrument, setup, module.check_mode)
-    module.exit_json(changed=False, measured=result, trial=result)
+    module.exit_json(changed=False, measured=result)

@@ -14,6 +14,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils.pinning.plan import
 
 # Of the board, not of a topology: what is pinned during a trial leaves the deployment as whole as it was.
 SCOPE = "board"
+PARTS = ("vcpu", "emulator", "vhost")  # of a guest
 
 
 class Wanted(NamedTuple):
@@ -64,22 +65,27 @@ def wanted_of(pins: Sequence[Mapping[str, Any]], needed: Sequence[int]) -> Wante
 
 def _things(pin: Mapping[str, Any]) -> tuple[list[str], dict[str, str]]:
     """The things that a pin names and that are there, and why the others are not."""
-    what = pin["what"]
-    if what == "interrupts":
+    if pin["what"] == "interrupts":
         nic = pin["nic"]
         numbers = interrupts.interrupts_of(nic)
         why = {} if numbers else {f"interrupts/{nic}": f"{nic} has no interrupts of its own"}
         return [f"irq/{number}" for number in numbers], why
-    guest = pin["guest"]
-    parts = ops.guest_threads(guest)
-    if what == "vcpu":
-        found = sorted(part for part in parts if part.startswith("vcpu/"))
-        if pin["vcpu"] is not None:
-            found = [part for part in found if part == f"vcpu/{pin['vcpu']}"]
-        named = [f"vcpu/{guest}/{part.rpartition('/')[2]}" for part in found]
-    else:
-        named = [f"{what}/{guest}"] if what in parts else []
-    return named, ({} if named else {f"{what}/{guest}": _why_not(what, guest, bool(parts))})
+    parts = ops.guest_threads(pin["guest"])
+    named: list[str] = []
+    absent: dict[str, str] = {}
+    for what in PARTS if pin["what"] == "guest" else (pin["what"],):
+        found = _of_guest(pin, what, parts)
+        named += found
+        if not found:
+            absent[f"{what}/{pin['guest']}"] = _why_not(what, pin["guest"], bool(parts))
+    return named, absent
+
+
+def _of_guest(pin: Mapping[str, Any], what: str, parts: Mapping[str, list[int]]) -> list[str]:
+    if what != "vcpu":
+        return [f"{what}/{pin['guest']}"] if what in parts else []
+    numbers = sorted(int(part.rpartition("/")[2]) for part in parts if part.startswith("vcpu/"))
+    return [f"vcpu/{pin['guest']}/{number}" for number in numbers if pin.get("vcpu") in (None, number)]
 
 
 def _why_not(what: str, guest: str, runs: bool) -> str:
