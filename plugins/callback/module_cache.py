@@ -35,7 +35,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible import constants
+from ansible import constants  # type: ignore[attr-defined]  # made of the configuration at run time
 from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 

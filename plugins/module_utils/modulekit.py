@@ -11,7 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step, run_steps
 
-LEDGER_OPTION = {
+LEDGER_OPTION: dict[str, dict[str, Any]] = {
     "ledger": {"type": "str", "choices": ["board", "topology"], "default": "topology"},
     "topology": {"type": "str"},
 }
