@@ -6,7 +6,7 @@
 
 # What the test suite runs itself, and the package it is in where that has another name. What boards need is
 # installed by the roles, not here.
-test_programs='cpio git mcopy:mtools mkfs.vfat:dosfstools qemu-system-aarch64:qemu-system-arm shellcheck ssh:openssh-client syslinux'
+test_programs='chromium-headless-shell cpio git mcopy:mtools mkfs.vfat:dosfstools qemu-system-aarch64:qemu-system-arm shellcheck ssh:openssh-client syslinux'
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
