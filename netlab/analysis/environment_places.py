@@ -57,7 +57,8 @@ def different(a: Reading, b: Reading, *, alias: bool = False) -> Iterator[Differ
         top = place
         if place[0] in OBJECTS and (place in flat_a) != (place in flat_b):
             other = inside_b if place in flat_a else inside_a
-            top = next(place[:length] for length in range(2, len(place) + 1) if place[:length] not in other)
+            parents = (place[:length] for length in range(2, len(place)))
+            top = next((parent for parent in parents if parent not in other), place)
         if top not in told:
             told.add(top)
             yield top, _value(flat_a, top), _value(flat_b, top)

@@ -85,10 +85,11 @@ def _device(text: str) -> dict[str, Any]:
 
 
 def _mebibytes(size: Any) -> int | None:
-    found = re.fullmatch(r"(?:size=)?(\d+)([kMG]?)i?B?", str(size or ""))
+    """``192``, ``192M`` or ``196608k``, qemu(1)."""
+    found = re.fullmatch(r"(\d+)([kMG]?)", str(size))
     if not found:
         return None
-    return int(found[1]) * {"": 1, "M": 1, "G": 1024, "k": 0}[found[2]] or int(found[1]) // 1024
+    return int(int(found[1]) * {"k": 1 / 1024, "": 1, "M": 1, "G": 1024}[found[2]])
 
 
 def _tail(paths: list[str] | None) -> str | None:
