@@ -17,7 +17,8 @@ NAMES = ("ink", "soft", "line", "hair", "panel", "range", "p50", "p90", "p99", "
 STAND_INS = {name: f"#00f0{number:02x}" for number, name in enumerate(NAMES, 1)}
 
 _SOLID: tuple[float, ...] = ()
-_DASHES = (_SOLID, (6.0, 2.5), (2.0, 2.0), (8.0, 2.5, 2.0, 2.5))
+_AGAIN = (1.5, 1.5)
+_DASHES = (_SOLID, (7.0, 2.5), (2.5, 2.0), (9.0, 2.5, 2.0, 2.5), (14.0, 3.0), (9.0, 2.0, 2.0, 2.0, 2.0, 2.0))
 _MARKERS = "os^Dv*P"
 
 
@@ -54,7 +55,7 @@ def styles(labels: Iterable[str], baseline: str | None = None, again: str | None
             made[label] = Style("c0")
             continue
         if label == again:
-            made[label] = Style("soft", _DASHES[2], "X")
+            made[label] = Style("soft", _AGAIN, "X")
             continue
         turn, hue = divmod(number, len(HUES))
         made[label] = Style(HUES[hue], _DASHES[(turn + hue) % len(_DASHES)], _MARKERS[1 + hue])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 import pytest
 
-from netlab import plan
+from netlab import plan, report
 from netlab.plan import Plan
 from netlab.report.row import Difference, Interval, Row
 from netlab.results import RunStore
@@ -331,3 +331,20 @@ class Rich:
 def rich(make: Make) -> Rich:
     """Everything there is to draw."""
     return Rich(make())
+
+
+_PAGES: dict[str, bytes] = {}
+
+
+@pytest.fixture
+def page_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Path]:
+    """page_of("rich"): the HTML report of the run that this fixture makes; drawn once, since it takes seconds."""
+
+    def find(name: str) -> Path:
+        target = tmp_path / f"{name}.html"
+        if name not in _PAGES:
+            _PAGES[name] = report.write_html(request.getfixturevalue(name), target).read_bytes()
+        target.write_bytes(_PAGES[name])
+        return target
+
+    return find

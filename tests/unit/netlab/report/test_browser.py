@@ -14,13 +14,11 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from netlab import report
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ANSWER_S = 60.0
@@ -187,10 +185,9 @@ def brightness(colour: str) -> float:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize(("width", "kind"), [(390, "narrow"), (1280, "wide")])
 def test_in_a_browser(
-    browser: Browser, which: str, width: int, kind: str, dark: bool, request: pytest.FixtureRequest,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    page = report.write_html(request.getfixturevalue(which), tmp_path / f"{which}.html")
+    browser: Browser, which: str, width: int, kind: str, dark: bool, page_of: Callable[[str], Path]
+) -> None:
+    page = page_of(which)
     found = look(browser, page, width, dark)
     assert browser.complaints() == []
     assert found["width"] == width

@@ -19,6 +19,7 @@ from netlab.report.text import figure as number
 from netlab.results import RunStore
 
 Make = Callable[..., RunStore]
+PageOf = Callable[[str], Path]
 VOID = {"meta", "path", "circle", "use", "rect", "br"}
 
 
@@ -61,8 +62,8 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(params=["complete", "troubled"])
-def page(request: pytest.FixtureRequest) -> Reader:
-    return Reader(report.write_html(request.getfixturevalue(request.param)).read_text(encoding="utf-8"))
+def page(request: pytest.FixtureRequest, page_of: PageOf) -> Reader:
+    return Reader(page_of(request.param).read_text(encoding="utf-8"))
 
 
 def test_it_needs_nothing_else(page: Reader) -> None:
@@ -105,8 +106,8 @@ def test_it_holds_the_table_the_environment_the_plan_and_the_way_to_repeat_it(pa
         assert words in text
 
 
-def test_every_row_is_in_the_table_and_in_a_drawing(complete: RunStore) -> None:
-    page = Reader(report.write_html(complete).read_text())
+def test_every_row_is_in_the_table_and_in_a_drawing(complete: RunStore, page_of: PageOf) -> None:
+    page = Reader(page_of("complete").read_text())
     rows = complete.rows()
     for row in rows:
         assert row.p50_us is not None
@@ -115,8 +116,8 @@ def test_every_row_is_in_the_table_and_in_a_drawing(complete: RunStore) -> None:
     assert len(page.with_class("svg", "drawing wide")) == len(page.with_class("svg", "drawing narrow"))
 
 
-def test_all_that_there_is_to_draw_is_drawn(rich: Any) -> None:
-    page = Reader(report.write_html(rich).read_text())
+def test_all_that_there_is_to_draw_is_drawn(page_of: PageOf) -> None:
+    page = Reader(page_of("rich").read_text())
     kinds = ["range", "difference", "ecdf", "percentiles", "order"]
     assert [one for one in page.ids if one in {f"t1-{kind}" for kind in kinds}] == [f"t1-{k}" for k in kinds]
     assert {"t2-range", "t2-difference", "t2-tails", "t2-order"} <= set(page.ids)
@@ -136,8 +137,8 @@ def test_no_figure_of_what_is_not_there(make: Make) -> None:
     assert page.found["figure"] == 0
 
 
-def test_ids_are_unique_and_every_reference_has_one(rich: Any) -> None:
-    page = Reader(report.write_html(rich).read_text())
+def test_ids_are_unique_and_every_reference_has_one(page_of: PageOf) -> None:
+    page = Reader(page_of("rich").read_text())
     assert [name for name, count in Counter(page.ids).items() if count > 1] == []
     referred = [value.removeprefix("#") for name, value in page.attributes if name == "href"]
     referred += [value[5:-1] for name, value in page.attributes if name == "clip-path"]
@@ -148,15 +149,15 @@ def test_ids_are_unique_and_every_reference_has_one(rich: Any) -> None:
     assert set(referred) <= set(page.ids)
 
 
-def test_the_same_run_gives_the_same_file(rich: Any, tmp_path: Path) -> None:
-    first = report.write_html(rich, tmp_path / "a.html").read_bytes()
-    assert report.write_html(rich, tmp_path / "b.html").read_bytes() == first
+def test_the_same_run_gives_the_same_file(rich: Any, page_of: PageOf, tmp_path: Path) -> None:
+    first = page_of("rich").read_bytes()
+    assert report.write_html(rich, tmp_path / "again.html").read_bytes() == first
     assert len(first) < 700_000
 
 
-def test_no_colour_of_a_drawing_is_fixed(rich: Any) -> None:
+def test_no_colour_of_a_drawing_is_fixed(page_of: PageOf) -> None:
     """What stays as matplotlib had it would be unreadable in one of the two schemes."""
-    drawings = re.findall(r'<svg class="drawing.*?</svg>', report.write_html(rich).read_text(), re.DOTALL)
+    drawings = re.findall(r'<svg class="drawing.*?</svg>', page_of("rich").read_text(), re.DOTALL)
     assert drawings
     for drawing in drawings:
         assert re.findall(r"#[0-9a-f]{6}\b", drawing) == []
@@ -197,8 +198,8 @@ def test_a_label_cannot_break_out_of_a_drawing(make: Make) -> None:
     assert hostile in Reader(markup).text
 
 
-def test_a_row_without_runs_says_so(troubled: RunStore) -> None:
-    page = Reader(report.write_html(troubled).read_text())
+def test_a_row_without_runs_says_so(page_of: PageOf) -> None:
+    page = Reader(page_of("troubled").read_text())
     assert "not measured" in page.text
     assert "rule broken" in page.text
     assert "10 of 14 trials measured" in page.text
