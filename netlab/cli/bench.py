@@ -49,23 +49,29 @@ def command(
     Each topology of the plan is deployed in its turn. A run that was cut off goes on with --resume.
     """
     from netlab.cli import benching, inputs
+    from netlab.cli import dry_run as dry
+    from netlab.cli.estimate import estimate, learn
     from netlab.cli.session import session
 
+    left_out = []
     if resume is not None:
         given = {"PLAN": plan, "--topology": topologies, "--blocks": blocks, "--seed": seed}
         inputs.refuse_with("--resume", given, "the run has its own")
         store = benching.unfinished_run(results, resume)
-        specs = store.missing()
+        specs, told = store.missing(), store.manifest.plan
     else:
         wanted = benching.load_plan(plan or DEFAULT_PLAN, topologies, blocks, seed)
-        specs = [spec.as_dict() for spec in wanted.trials()]
+        specs, told = [spec.as_dict() for spec in wanted.trials()], wanted.as_dict()
+        left_out = wanted.left_out()
     if dry_run:
-        benching.show_trials(specs, json=json)
+        dry.show(specs, estimate(specs, told, learn(results)), left_out, json=json)
         return
     boards = inputs.checked_inventory(inventory)
     if resume is None:
+        benching.guest_counts(specs, boards)  # before there is a run
         store = benching.new_run(results, wanted, boards)
     else:
+        benching.same_duts(store, boards)
         store.resume()
     with session(boards, verbose=verbose) as work:
         measurement = benching.measure(work, store)

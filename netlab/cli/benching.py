@@ -4,64 +4,125 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab import collection, plan
 from netlab.cli import output
+from netlab.cli.estimate import estimate, learn
 from netlab.cli.measure import Measurement
-from netlab.errors import InvalidInput
+from netlab.cli.parameters import wrong_parameters
+from netlab.errors import InvalidInput, Problem
+from netlab.plan.design import guests_needed
+from netlab.plan.document import Document
+from netlab.plan.scenarios import guestless
 from netlab.results import RunStore
 
 if TYPE_CHECKING:
     from netlab.cli.session import Session
     from netlab.inventory import Inventory
+    from netlab.inventory.roles import Option
+
+
+@dataclass(frozen=True)
+class Existing:
+    """What the collection has that a plan can name, and what each instrument can be told."""
+
+    names: Mapping[str, Collection[str]] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+    @classmethod
+    def look(cls) -> Existing:
+        from netlab.inventory.roles import read_role_options
+
+        found = collection.find()
+        instruments = list(found.instruments())
+        published = read_role_options(found.root / "roles")
+        keys = {name: f"{collection.INSTRUMENT_PREFIX}{name}_parameters" for name in instruments}
+        options = {name: published[key] for name, key in keys.items() if key in published}
+        return cls({"topologies": list(found.topologies()), "instruments": instruments}, options)
+
+    def check(self, read: Document) -> Iterator[Problem]:
+        """What instruments are told and cannot be told."""
+        return wrong_parameters(read, self.options)
 
 
 def load_plan(
     name: str, topologies: Sequence[str] | None = None, blocks: int | None = None, seed: int | None = None
-) -> plan.Plan:
-    """A plan whose topologies and instruments all exist, and that tells each what its role takes."""
-    from netlab.cli.parameters import wrong_parameters
-    from netlab.inventory.roles import read_role_options
-
-    found = collection.find()
-    instruments = list(found.instruments())
-    known = {"topologies": list(found.topologies()), "instruments": instruments}
-    published = read_role_options(found.root / "roles")
-    keys = {name: f"{collection.INSTRUMENT_PREFIX}{name}_parameters" for name in instruments}
-    options = {name: published[key] for name, key in keys.items() if key in published}
-    return plan.load(
-        name,
-        topologies=topologies or None,
-        blocks=blocks,
-        seed=seed,
-        known=known,
-        check=lambda read: wrong_parameters(read, options),
+) -> plan.Design:
+    """A plan whose topologies, scenarios and instruments all exist, and that tells each what its role takes."""
+    existing = Existing.look()
+    return plan.Design.of(
+        plan.load(
+            name,
+            topologies=topologies or None,
+            blocks=blocks,
+            seed=seed,
+            known=existing.names,
+            check=existing.check,
+        )
     )
 
 
-def new_run(results: Path, wanted: plan.Plan, inventory: Inventory) -> RunStore:
+def new_run(results: Path, wanted: plan.Design, inventory: Inventory) -> RunStore:
     """An empty run of `wanted`."""
     return RunStore.create(results, wanted, inventory=inventory.rendered(), versions=versions())
 
 
 def unfinished_run(results: Path, name: str) -> RunStore:
-    """A run that still lacks trials."""
+    """A run that still lacks trials, or that nobody has said of that it is complete."""
+    from netlab.cli.stored_plan import recheck
+
     store = RunStore.open(results, name)
-    if not store.missing():
+    if not store.missing() and store.state == "complete":
         raise InvalidInput(
             f"--resume {name}: {store.name} lacks no trial", hint=f"netlab report {store.name}"
         )
+    existing = Existing.look()
+    recheck(store, existing.names, existing.check)
     return store
+
+
+def same_duts(store: RunStore, inventory: Inventory) -> None:
+    """A run goes on where it began: figures of other boards are another run's."""
+    before, now = store.manifest.duts(), [board.name for board in inventory.duts]
+    if before and set(before) != set(now):
+        raise InvalidInput(
+            f"{store.name} measures {', '.join(before)}; the duts of {inventory.path} are {', '.join(now)}",
+            hint=f"netlab bench --resume {store.name} -i ...   (the inventory that the run began with)",
+        )
+
+
+def guest_counts(specs: Sequence[Mapping[str, Any]], inventory: Inventory) -> dict[str, int]:
+    """By topology, on how many guests a dut is to be deployed, where that is more than the inventory gives.
+
+    Raises InvalidInput where the inventory has no room for them.
+    """
+    from netlab.cli import inputs
+
+    given = {len(inventory.guests.get(board.name, ())) for board in inventory.duts}
+    known = plan.scenarios()
+    counts = {}
+    topologies = list(dict.fromkeys(str(spec["topology"]) for spec in specs))
+    without = guestless(topologies)
+    for topology in (name for name in topologies if name not in without):
+        needed = guests_needed(specs, topology, known)
+        if given and needed > min(given):
+            counts[topology] = max(needed, *given)
+    if counts:
+        inputs.checked_inventory(str(inventory.path), guests=max(counts.values()))
+    return counts
 
 
 def measure(work: Session, store: RunStore) -> Measurement:
     """Measures what `store` lacks."""
     work.progress.note(f"netlab: run {store.name} in {store.path}")
-    measurement = Measurement(work, store)
+    guests = guest_counts(store.manifest.order, work.inventory)
+    expected = estimate(store.missing(), store.manifest.plan, learn(store.path.parent))
+    measurement = Measurement(work, store, guests, expected)
     measurement.run()
     return measurement
 
@@ -71,22 +132,6 @@ def show(store: RunStore, *, json: bool) -> None:
     from netlab import report
 
     output.line(report.render(store, "json" if json else "table").rstrip("\n"))
-
-
-def show_trials(specs: Iterable[Mapping[str, Any]], *, json: bool) -> None:
-    """What would be measured, in order."""
-    rows = list(specs)
-    if json:
-        output.as_json({"trials": rows})
-        return
-    keys = ("order", "block", "topology", "scenario", "instrument")
-    told = [
-        "  ".join(f"{key}={value}" for key, value in (row.get("parameters") or {}).items()) for row in rows
-    ]
-    output.table(
-        [*keys, "parameters"],
-        [[*(row[key] for key in keys), text] for row, text in zip(rows, told, strict=True)],
-    )
 
 
 def versions() -> dict[str, str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,7 +83,7 @@ def _complete(choice: ScenarioChoice, known: Mapping[str, Scenario]) -> Scenario
     return choice.model_copy(update={"conditions": chosen})
 
 
-def guests_needed(specs: list[Mapping[str, Any]], topology: str, known: Mapping[str, Scenario]) -> int:
+def guests_needed(specs: Sequence[Mapping[str, Any]], topology: str, known: Mapping[str, Scenario]) -> int:
     """How many guests a dut needs for all trials of one topology, so that each block has the same number."""
     return max(
         (

@@ -88,26 +88,32 @@ class ScenarioChoice(BaseModel):
 
 
 class Quiet(BaseModel):
-    """How quiet the boards have to be before a block, and how long that is waited for."""
+    """How quiet the boards have to be before a block; what is left out is as role board or the inventory has it."""
 
     model_config = _STRICT
 
-    wait_s: float = Field(
-        default=10.0,
+    wait_s: float | None = Field(
+        default=None,
         ge=0,
         le=3600,
         description="Seconds to wait for a board that is not quiet; then its trials are flagged.",
     )
-    window_s: float = Field(default=0.5, gt=0, le=60, description="Seconds that are watched at a time.")
-    idle_at_least: float = Field(
-        default=0.9, ge=0, le=1, description="Share of all CPUs' time that nothing runs."
+    window_s: float | None = Field(
+        default=None, gt=0, le=60, description="Seconds that are watched at a time."
     )
-    steal_at_most: float = Field(
-        default=0.02, ge=0, le=1, description="Share of all CPUs' time that the machine's own host takes."
+    idle_at_least: float | None = Field(
+        default=None, ge=0, le=1, description="Share of all CPUs' time that nothing runs."
     )
-    running_at_most: float = Field(
-        default=1.0, ge=0, le=10000, description="Tasks that run or wait for a CPU, on the mean of a window."
+    steal_at_most: float | None = Field(
+        default=None, ge=0, le=1, description="Share of all CPUs' time that the machine's own host takes."
     )
+    running_at_most: float | None = Field(
+        default=None, ge=0, le=10000, description="Tasks that run or wait for a CPU, on the mean of a window."
+    )
+
+    @model_serializer(mode="plain")
+    def _given(self) -> dict[str, float]:
+        return {key: value for key, value in vars(self).items() if value is not None}
 
 
 InstrumentEntry = Annotated[

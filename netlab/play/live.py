@@ -13,7 +13,7 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 
 from netlab.play.events import Event, PlayStarted, TaskDone, TaskFailed, TaskSkipped, TaskStarted
-from netlab.play.progress import Progress
+from netlab.play.progress import Progress, time_left
 
 
 class Live(Progress):
@@ -36,6 +36,7 @@ class Live(Progress):
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
             console=self.console,
         )
         self.play = ""
@@ -62,14 +63,28 @@ class Live(Progress):
             self.bars.remove_task(self.line)
             self.line = None
 
-    def expect_trials(self, planned: Sequence[Mapping[str, Any]], before: int = 0) -> None:
-        super().expect_trials(planned, before)
+    def expect_trials(
+        self,
+        planned: Sequence[Mapping[str, Any]],
+        before: int = 0,
+        *,
+        expected: Mapping[int, float] | None = None,
+        retries: int = 0,
+    ) -> None:
+        super().expect_trials(planned, before, expected=expected, retries=retries)
         assert self.trials is not None
-        self.bar = self.measured.add_task(self.trials.now(), total=self.trials.total, completed=before)
+        self.bar = self.measured.add_task(
+            self.trials.now(), total=self.trials.total, completed=before, left=time_left(self.trials)
+        )
 
     def _moved(self) -> None:
         if self.trials is not None and self.bar is not None:
-            self.measured.update(self.bar, completed=self.trials.done, description=self.trials.now())
+            self.measured.update(
+                self.bar,
+                completed=self.trials.done,
+                description=self.trials.now(),
+                left=time_left(self.trials),
+            )
 
     def skip_trial(self, trial: Mapping[str, Any]) -> None:
         super().skip_trial(trial)

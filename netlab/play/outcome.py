@@ -24,6 +24,7 @@ from netlab.play.events import (
     Unreachable,
 )
 
+BULK = ("raw", "samples")  # of a trial
 REPORT_KEY = "testbed_report"  # a task's result with this key is what the play has to say about its board
 
 
@@ -103,8 +104,8 @@ class Outcome:
             self.reports[event.board] = dict(report)
         if facts := facts_of(event):
             self.facts[event.board] = facts
-        if trial := trial_of(event):
-            self.trials.append(trial)
+        if trial := trial_of(event):  # its bulk is on disk by now, and there may be many
+            self.trials.append({key: value for key, value in trial.items() if key not in BULK})
 
     @property
     def touched(self) -> bool:

@@ -7,7 +7,8 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -16,16 +17,29 @@ from netlab.play.outcome import trial_of
 from netlab.play.runner import Listener
 
 SHORT = 0.1  # seconds; a task that changed nothing in less time than that is not worth a line
+HABIT = 20.0  # seconds; see Trials.left_s
 PATIENCE = (10.0, 30.0)  # seconds until a task that still runs says so, and then between two such lines
 
 
 @dataclass
 class Trials:
-    """How far a measurement is. With several duts a trial has a result from each, and counts once."""
+    """How far a measurement is. With several duts a trial has a result from each, and counts once.
+
+    `expected`: seconds that each trial takes, with what comes before it; what is left of them is corrected by
+    how long the trials so far really took.
+    """
 
     planned: Sequence[Mapping[str, Any]]  # what is to be measured now, in order
     before: int = 0  # trials that an earlier call measured
+    expected: Mapping[int, float] = field(default_factory=dict)
+    retries: int = 0  # how often one that failed is tried again
+    clock: Callable[[], float] = time.monotonic
     seen: set[int] = field(default_factory=set)
+    failed: Counter[tuple[int, str]] = field(default_factory=Counter)
+    began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
 
     @property
     def total(self) -> int:
@@ -36,13 +50,29 @@ class Trials:
         return self.before + len(self.seen)
 
     def take(self, trial: Mapping[str, Any]) -> None:
-        """One result is there."""
+        """One result is there. One that failed does not count as done while it will be tried again."""
+        if trial.get("status") == "failed":
+            key = (trial["order"], str(trial.get("board")))
+            self.failed[key] += 1
+            if self.failed[key] <= self.retries:
+                return
         self.seen.add(trial["order"])
+
+    def left_s(self) -> float | None:
+        """Seconds until the last trial is done; None where nobody knows."""
+        if not self.expected:
+            return None
+        spent = sum(self.expected.get(order, 0.0) for order in self.seen)
+        left = sum(self.expected.values()) - spent
+        # The estimate counts for as much as HABIT seconds of experience do.
+        pace = (self.clock() - self.began + HABIT) / (spent + HABIT)
+        return max(0.0, left * pace)
 
     def now(self) -> str:
         """The trial that is next to end, in words."""
-        left = (trial for trial in self.planned if trial["order"] not in self.seen)
-        trial = next(left, None)
+        waiting = {order for order, _ in self.failed}  # for the end of their block
+        left = [trial for trial in self.planned if trial["order"] not in self.seen]
+        trial = next((trial for trial in left if trial["order"] not in waiting), next(iter(left), None))
         return f"block {trial['block']}  {_what(trial)}" if trial else "measured"
 
 
@@ -82,9 +112,16 @@ class Progress(Listener):
     def end(self) -> None:
         """The play is over."""
 
-    def expect_trials(self, planned: Sequence[Mapping[str, Any]], before: int = 0) -> None:
-        """A measurement begins: what it will measure, and how many trials an earlier call did."""
-        self.trials = Trials(planned, before)
+    def expect_trials(
+        self,
+        planned: Sequence[Mapping[str, Any]],
+        before: int = 0,
+        *,
+        expected: Mapping[int, float] | None = None,
+        retries: int = 0,
+    ) -> None:
+        """A measurement begins: what it will measure, how many trials an earlier call did, what each takes."""
+        self.trials = Trials(planned, before, expected or {}, retries)
 
     def skip_trial(self, trial: Mapping[str, Any]) -> None:
         """A trial that will not be measured, and why."""
@@ -193,18 +230,39 @@ def trial_line(trials: Trials, trial: Mapping[str, Any], took: float | None) -> 
         figure,
         f"{status}: {why}" if why else status,
         seconds(took) if took is not None else "",
+        time_left(trials),
     )
     return "bench     " + "  ".join(part for part in parts if part)
 
 
 def _what(trial: Mapping[str, Any]) -> str:
-    return "  ".join(str(trial.get(key, "")) for key in ("topology", "scenario", "instrument"))
+    again = " (again)" if trial.get("replica", 1) > 1 else ""  # the second half of the A/A pair
+    words = (
+        f"{trial.get('topology', '')}{again}",
+        f"{trial.get('scenario', '')} {trial.get('condition') or ''}".strip(),
+        str(trial.get("instrument", "")),
+    )
+    return "  ".join(words)
+
+
+def time_left(trials: Trials) -> str:
+    """`about 2 min 30 s left`; nothing where it is not known or all is done."""
+    left = trials.left_s()
+    return f"about {about(left)} left" if left and trials.done < trials.total else ""
+
+
+def about(took: float) -> str:
+    """Rounded as far as an estimate is worth."""
+    step = 1 if took < 20 else 5 if took < 120 else 30 if took < 1800 else 300
+    return seconds(float(max(step, round(took / step) * step)))
 
 
 def seconds(value: float) -> str:
-    """0.4 s, 12 s, 2 min 5 s."""
+    """0.4 s, 12 s, 2 min 5 s, 3 h 20 min."""
     if value < 10:
         return f"{value:.1f} s"
     if value < 100:
         return f"{value:.0f} s"
-    return f"{int(value) // 60} min {int(value) % 60} s"
+    if value < 7200:
+        return f"{int(value) // 60} min {int(value) % 60} s"
+    return f"{int(value) // 3600} h {int(value) % 3600 // 60} min"

@@ -22,6 +22,7 @@ from netlab.results.manifest import MANIFEST, SCHEMA_VERSION, Accelerator, Manif
 from netlab.results.names import find
 
 if TYPE_CHECKING:
+    from netlab.analysis.series import Series
     from netlab.report.row import Row
 
 TRIALS = "trials.jsonl"
@@ -155,6 +156,19 @@ class RunStore:
         from netlab import analysis  # numpy and its like only when figures are wanted
 
         return analysis.rows(self)
+
+    def series(self) -> list[Series]:
+        """What the figures draw of the run: a series for each row."""
+        from netlab.analysis.series import series
+
+        return series(self)
+
+    def drift(self) -> list[str]:
+        """What of the boards' environment changed while the run went on, in words."""
+        from netlab.analysis.environment import drift
+
+        around = self.manifest.environment
+        return drift(around.before, around.after)
 
     # -- writing ------------------------------------------------------------------------------------------
 
