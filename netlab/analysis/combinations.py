@@ -89,11 +89,14 @@ def baselines(plan: Mapping[str, Any], found: Iterable[Combination]) -> dict[Gro
     between guests has no row of the host's.
     """
     wanted = str(plan.get("baseline") or USUAL_BASELINE)
-    chosen: dict[Group, str] = {}
+    by_group: dict[Group, list[Combination]] = {}
     for own in in_plan_order(plan, found):
-        if own.replica > 1 or own.topology == wanted or own.group not in chosen:
-            chosen[own.group] = own.topology
-    return chosen
+        by_group.setdefault(own.group, []).append(own)
+
+    def likely(own: Combination) -> tuple[bool, bool]:
+        return own.replica > 1, own.topology == wanted
+
+    return {group: max(members, key=likely).topology for group, members in by_group.items()}
 
 
 def labels(found: Iterable[Combination]) -> dict[tuple[str, str], str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy import signal
 
 BASE_US = 60.0
 LEVEL = 0.04  # relative standard deviation of a trial's level, of its own
@@ -32,9 +33,7 @@ def levels(count: int, chance: np.random.Generator) -> np.ndarray[Any, np.dtype[
 
 def samples(level: float, count: int, chance: np.random.Generator) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Round trips in ns."""
-    noise = chance.normal(0, 1, count)
-    for index in range(1, count):
-        noise[index] = 0.5 * noise[index - 1] + 0.87 * noise[index]
+    noise = signal.lfilter([0.87], [1, -0.5], chance.normal(0, 1, count))  # autoregressive, order 1
     values = BASE_US * level * np.exp(0.12 * noise)
     hit = chance.random(count) < 0.01
     values[hit] += BASE_US * chance.pareto(1.8, hit.sum())

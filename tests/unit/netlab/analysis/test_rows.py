@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from netlab import analysis
@@ -170,3 +172,168 @@ def test_means_that_cannot_be_weighed_are_told(run: Run) -> None:
     [row] = analysis.rows(made)
     assert row.mean_us is None
     assert rules(row) == {"not_pooled": (2, "note")}
+
+
+def sampled_trial(base: int, count: int = 1000, seed: int = 0, lost: int = 0) -> dict[str, Any]:
+    """Columns of samples in ns."""
+    ns = base + np.random.default_rng(seed).integers(0, 10_000, count + lost)
+    sent = 1_800_000_000_000_000_000 + np.arange(count + lost) * 10**6
+    received = sent + ns
+    ns[count:] = received[count:] = -(2**63)
+    return {"ns": ns, "sent": sent, "received": received}
+
+
+def with_samples(made: Any, topology: str, *columns: Any, figures: Any = None) -> None:
+    start = len(made.lines)
+    made.record(topology, *({"transactions": 1, **(figures or {})} for _ in columns))
+    for line, own in zip(made.lines[start:], columns, strict=True):
+        line["samples"] = own
+
+
+def test_samples_are_pooled(run: Run) -> None:
+    made = run(topologies=["host"], blocks=2)
+    columns = [sampled_trial(30_000, 4000, 1, lost=4), sampled_trial(90_000, 12_000, 2)]
+    with_samples(made, "host", *columns, figures={"p50_us": 3.0})
+    [row] = analysis.rows(made)
+    together = np.sort(np.concatenate([columns[0]["ns"][:4000], columns[1]["ns"]]))
+    assert (row.runs, row.samples) == (2, 16_000)
+    assert row.loss == pytest.approx(4 / 16_004)
+    for percent, value in ((50, row.p50_us), (90, row.p90_us), (99, row.p99_us), (99.9, row.p999_us)):
+        assert value == together[-(-round(percent * 10) * 16_000 // 1000) - 1] / 1000
+    assert row.p50_us > 90  # three quarters of all samples are the slow run's; a mean of medians is 65
+    assert (row.min_us, row.max_us) == (together[0] / 1000, together[-1] / 1000)
+    assert row.mean_us == pytest.approx(together.mean() / 1000)
+    assert row.stddev_us == pytest.approx(together.std() / 1000)
+    assert row.max_at.startswith("2027-01-15T08:00:")
+    assert row.p50_ci is None  # of two runs
+    assert rules(row)["samples_differ_from_figures"] == (2, "note")
+
+
+def test_p999_needs_ten_thousand_samples(run: Run) -> None:
+    made = run(topologies=["host"], blocks=1)
+    with_samples(made, "host", sampled_trial(30_000, 9_999))
+    assert analysis.rows(made)[0].p999_us is None
+    assert analysis.rows(made)[0].p99_us is not None
+
+
+def test_a_run_without_samples_among_others_with_them(run: Run) -> None:
+    """Percentiles cannot be pooled then: the median over the runs, of which one's is printed."""
+    made = run(topologies=["host"], blocks=3)
+    with_samples(made, "host", sampled_trial(30_000), sampled_trial(50_000))
+    made.lines.append({**made.manifest.order[2], "status": "ok", "flags": [], "metrics": metrics(40)})
+    [row] = analysis.rows(made)
+    assert row.p50_us == 49
+    assert (row.min_us, row.samples) == (made.lines[0]["samples"]["ns"].min() / 1000, 3000)
+    assert row.mad_us is None
+
+
+def test_samples_that_cannot_be_read(run: Run) -> None:
+    made = run(topologies=["host"], blocks=1)
+    with_samples(made, "host", "the file is cut off", figures=metrics(40))
+    [row] = analysis.rows(made)
+    assert row.p50_us == 49
+    assert rules(row) == {"samples_unreadable": (1, "note")}
+    assert "the file is cut off" in row.flags[0].text
+
+
+def test_conditions_and_replicas_have_rows_of_their_own(run: Run) -> None:
+    made = run(
+        topologies=["tap", "host"],
+        blocks=7,
+        aa_pair=True,
+        scenarios=[{"name": "interference", "conditions": ["same-cpu", "alone"]}],
+    )
+    for spec in made.manifest.order:
+        base = {"tap": 300, "host": 30}[spec["topology"]] + spec["block"] + 2 * spec["replica"]
+        loads = [{"name": "bulk", "achieved": {"mbit_per_s": 900 + spec["block"]}}]
+        loads = loads if spec["condition"] == "same-cpu" else []
+        made.lines.append({**spec, "status": "ok", "flags": [], "metrics": metrics(base), "loads": loads})
+    found = analysis.rows(made)
+    assert [(row.topology, row.replica, row.condition) for row in found] == [
+        (topology, replica, condition)
+        for topology, replica in (("tap", 1), ("host", 1), ("host", 2))
+        for condition in ("same-cpu", "alone")
+    ]
+    assert {row.runs for row in found} == {7}
+    assert [row.load for row in found[:2]] == ["bulk 904 Mbit/s (901 to 907)", ""]
+    tap, _, host, _, again, _ = found
+    assert host.difference.verdict == "baseline"
+    assert (again.difference.shift_us, again.difference.verdict) == (2, "not resolved")
+    assert (
+        host.difference.resolution_us == again.difference.resolution_us == tap.difference.resolution_us == 2
+    )
+    assert rules(again) == {"aa_pair_differs": (1, "note")}
+    assert (tap.difference.baseline, tap.difference.verdict, tap.difference.pairs) == ("host", "higher", 7)
+    assert tap.difference.shift_us == pytest.approx(270)
+    assert tap.difference.cliffs_delta == 1
+    assert tap.difference.share == pytest.approx(270 / 45)
+    json.dumps([row.as_dict() for row in found], allow_nan=False)
+    assert {tuple(row.as_cells()) for row in found} == {tuple(analysis.Row.columns())}
+
+
+def test_what_is_below_the_a_a_pair_is_not_resolved(run: Run) -> None:
+    """tap is 2 us above host in every block, but host is up to 3 us above itself."""
+    made = run(topologies=["host", "tap"], blocks=8, aa_pair=True)
+    made.record("host", *(metrics(100) for _ in range(8)))
+    made.record("host", *(metrics(100 + block % 4) for block in range(8)), replica=2)
+    made.record("tap", *(metrics(102) for _ in range(8)))
+    tap = analysis.rows(made)[-1].difference
+    assert (tap.shift_us, tap.shift_ci.low, tap.shift_ci.high) == (2, 2, 2)
+    assert tap.resolution_us >= 2
+    assert tap.verdict == "not resolved"
+
+
+def test_pairs_are_of_one_block_and_one_board(run: Run) -> None:
+    """Two duts: each block pairs each with itself; blocks that lack one of both do not count."""
+    made = run(topologies=["host", "tap"], blocks=4)
+    for spec in made.manifest.order:
+        for board, more in (("board1", 0), ("board3", 500)):
+            if (spec["topology"], spec["block"], board) == ("tap", 4, "board3"):
+                continue
+            base = {"host": 100, "tap": 110}[spec["topology"]] + more
+            made.lines.append(
+                {**spec, "board": board, "status": "ok", "flags": [], "metrics": metrics(base), "guest": None}
+            )
+    made.outcomes = lambda: made.lines
+    tap = analysis.rows(made)[-1].difference
+    assert (tap.pairs, tap.shift_us, tap.verdict) == (7, 10, "higher")
+
+
+def test_a_row_alone_is_compared_with_nothing(run: Run) -> None:
+    made = run(topologies=["host"], blocks=2)
+    made.record("host", metrics(100), metrics(100))
+    assert analysis.rows(made)[0].difference is None
+
+
+def test_without_the_baseline_there_is_no_shift(run: Run) -> None:
+    made = run(topologies=["host", "tap"], blocks=7)
+    made.record("tap", *(metrics(100) for _ in range(7)))
+    host, tap = analysis.rows(made)
+    assert (tap.difference.verdict, tap.difference.pairs, tap.difference.shift_us) == (
+        "insufficient samples",
+        0,
+        None,
+    )
+    assert host.difference.verdict == "baseline"
+
+
+def test_where_no_percentile_is_known_the_mean_is_compared(run: Run) -> None:
+    made = run(topologies=["host", "tap"], blocks=7)
+    for topology, base in (("host", 10.0), ("tap", 14.0)):
+        made.record(topology, *({"mean_us": base + block, "transactions": 15} for block in range(7)))
+    tap = analysis.rows(made)[-1].difference
+    assert (tap.metric, tap.shift_us, tap.verdict) == ("mean_us", 4, "higher")
+
+
+def test_a_plan_of_the_first_netlab_is_still_read(run: Run) -> None:
+    """No conditions, no replicas, no baseline in the plan, no samples and no flows in the trials."""
+    made = run(blocks=6)
+    for key in ("baseline", "aa_pair", "warm_up_s", "pause_s", "retries", "quiet"):
+        made.manifest.plan.pop(key, None)
+    for spec in made.manifest.order:
+        del spec["condition"], spec["replica"]
+    made.record("host", *(metrics(100) for _ in range(6)))
+    made.record("tap", *(metrics(300) for _ in range(6)))
+    host, tap = analysis.rows(made)
+    assert (host.condition, host.replica, host.difference.resolution_us) == ("", 1, None)
+    assert tap.difference.verdict == "higher"
