@@ -117,7 +117,7 @@ def summarise(source: Source) -> Summary:
     return Summary(
         source=source,
         rows=tuple(rows),
-        tables=_tables(rows, _paths(rows, outcomes), footnotes, _told(source.manifest)),
+        tables=_tables(rows, _paths(rows, outcomes), footnotes),
         footnotes=footnotes,
         notes=tuple(words.notes(source, rows, outcomes, found, counts, around)),
         boards=tuple(found),
@@ -142,23 +142,10 @@ def _paths(rows: Sequence[Row], outcomes: Sequence[Mapping[str, Any]]) -> dict[t
     return names
 
 
-def _told(manifest: Any) -> Mapping[str, Any]:
-    """What the run's scenarios call their conditions, where the manifest says so."""
-    scenarios = getattr(manifest, "scenarios", None)
-    if not isinstance(scenarios, Mapping):
-        return {}
-    return {
-        name: told["conditions"]
-        for name, told in scenarios.items()
-        if isinstance(told, Mapping) and isinstance(told.get("conditions"), Mapping)
-    }
-
-
 def _tables(
     rows: Sequence[Row],
     paths: Mapping[tuple[str, str, int], str],
     footnotes: Sequence[Footnote],
-    told: Mapping[str, Any],
 ) -> tuple[Table, ...]:
     marks = {note.rule: note.mark for note in footnotes}
     keys = list(dict.fromkeys((row.scenario, row.instrument) for row in rows))
@@ -171,7 +158,7 @@ def _tables(
                     paths[row.topology, row.scenario, row.replica],
                     row,
                     " ".join(sorted(marks[flag.rule] for flag in row.flags)),
-                    conditions.words(row.condition, row.scenario, told) if row.condition else "",
+                    conditions.words(row.condition),
                 )
                 for row in rows
                 if (row.scenario, row.instrument) == (scenario, instrument)

@@ -51,7 +51,7 @@ def figure(key: str, rows: Sequence[TableRow]) -> Figure | None:
                     head,
                     fontsize=pen.text,
                     color=colour("ink"),
-                    fontweight=600,
+                    fontweight="bold",
                     transform=_mixed(made),
                 )
                 y += HEAD
@@ -152,7 +152,7 @@ def _lane(pen: Pen, axes: Axes, row: TableRow, y: float, grouped: bool) -> None:
             number(row.row.p50_us),
             ha="center",
             fontsize=pen.text,
-            fontweight=600,
+            fontweight="bold",
             color=colour("p50"),
         )
 

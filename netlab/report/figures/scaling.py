@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What more guests at once cost: p50 and p99 of all of them together, by their number."""
+"""What more guests (or programs, without guests) at once cost: p50 and p99 of all of them together."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from netlab.report.figures.svg import Pen, draw
 from netlab.report.summary import TableRow
 from netlab.report.text import figure as number
 
-TITLE = "By the number of guests"
+TITLE = "By how many at once"
 
 
 def figure(key: str, rows: Sequence[TableRow], styles: Mapping[str, Style]) -> Figure | None:
-    """A pair of lines a topology; None where there is one number of guests."""
+    """A pair of lines a topology; None where there is one number."""
     paths = {path: list(mine) for path, mine in groupby(rows, key=lambda row: row.path)}
     within = ax.span(us for row in rows for us in (row.row.p50_us, row.row.p99_us))
     counts = sorted({int(row.row.condition) for row in rows if row.row.p50_us})
@@ -52,10 +52,10 @@ def figure(key: str, rows: Sequence[TableRow], styles: Mapping[str, Style]) -> F
         ax.log_times(axes, "y", *within, pen.height - 64.0)
         axes.set_xlim(counts[0] - 0.25, counts[-1] + 0.25)
         ax.fixed(axes, "x", counts, [str(count) for count in counts])
-        axes.set_xlabel("guests at once", fontsize=pen.text - 1, color=colour("soft"), labelpad=6)
+        axes.set_xlabel("at once", fontsize=pen.text - 1, color=colour("soft"), labelpad=6)
 
     caption = (
-        "The round trips of all guests in one distribution. Solid and filled: p50, with its 95 % interval; "
+        "The round trips of all that run at once, in one distribution. Solid and filled: p50, with its 95 % interval; "
         "dashed and hollow: p99."
     )
     drawings = draw(key, TITLE, says, (330, 320), paint)
