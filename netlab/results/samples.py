@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import os
 import tempfile
 import zlib
@@ -82,7 +83,7 @@ def read(path: Path, columns: Iterable[str] = COLUMNS) -> dict[str, np.ndarray[A
     if unknown := set(wanted) - set(COLUMNS):
         raise ValueError(f"there is no column {', '.join(sorted(unknown))}")
     try:
-        with _connection() as connection:
+        with _reader().cursor() as connection:
             relation = connection.execute(
                 f"SELECT {', '.join(wanted)} FROM read_parquet(?)",  # noqa: S608 - names of our own
                 [_no_pattern(str(path))],
@@ -122,6 +123,12 @@ def _unpacked(name: str, packed: Any, size: int) -> bytes:
     except (binascii.Error, zlib.error, KeyError, TypeError, ValueError) as error:
         raise DamagedSamples(f"samples: the column {name} cannot be decoded: {error}") from error
     return content
+
+
+@functools.cache
+def _reader() -> duckdb.DuckDBPyConnection:
+    """One for all files: to open DuckDB takes longer than to read a hundred thousand samples."""
+    return _connection()
 
 
 def _connection(**settings: int) -> duckdb.DuckDBPyConnection:
