@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,10 +34,11 @@ class _Made:
     blocks: paired.Blocks
 
 
-def rows(run: Run) -> list[Row]:
+def rows(run: Run, beside: Callable[[Row, Sequence[Reading]], None] | None = None) -> list[Row]:
     """A row for each topology, scenario, condition and instrument (with its parameters) of the plan.
 
-    One row's samples are in memory at a time.
+    One row's samples are in memory at a time. `beside` is given each row, still without its difference, with what
+    it was made from: samples are many, and are not read twice.
     """
     planned = combinations.planned(run.manifest.order)
     lines, outcomes = run.trials(), run.outcomes()
@@ -55,6 +56,8 @@ def rows(run: Run) -> list[Row]:
         )
         good = readings.read(run, [line for line in outcomes if line["order"] in orders])
         made[own] = _Made(_row(empty, good, _unfinished(orders, lines)), paired.of(good))
+        if beside is not None:
+            beside(made[own].row, good)
     baselines = combinations.baselines(run.manifest.plan, planned)
     return [_compared(own, made, baselines[own.group]) for own in made]
 

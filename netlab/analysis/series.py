@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from netlab.analysis import combinations, combine, quantiles, readings
+from netlab.analysis import combine, quantiles
 from netlab.analysis.combine import number
 from netlab.analysis.quantiles import Bin
 from netlab.analysis.readings import Reading
+from netlab.analysis.rows import rows
 from netlab.analysis.source import Run
+from netlab.report.row import Row
 
 Points = tuple[tuple[float, float], ...]
 
@@ -52,29 +54,28 @@ class Series:
 
 def series(run: Run) -> list[Series]:
     """A series for each row, in the order of the rows."""
-    planned = combinations.planned(run.manifest.order)
-    outcomes = run.outcomes()
-    labels = combinations.labels(planned)
-    made = []
-    for own in combinations.in_plan_order(run.manifest.plan, planned):
-        orders = set(planned[own])
-        good = readings.read(run, [line for line in outcomes if line["order"] in orders])
-        ecdf, percentiles, exact = _distribution(good)
-        label = labels[own.instrument, own.parameters]
-        made.append(
-            Series(
-                own.topology,
-                own.scenario,
-                own.condition,
-                label,
-                own.replica,
-                ecdf,
-                percentiles,
-                tuple(_by_order(good)),
-                exact,
-            )
-        )
-    return made
+    return rows_and_series(run)[1]
+
+
+def rows_and_series(run: Run) -> tuple[list[Row], list[Series]]:
+    """Both, from samples that are read once."""
+    made: list[Series] = []
+    return rows(run, beside=lambda row, good: made.append(_series(row, good))), made
+
+
+def _series(row: Row, good: Sequence[Reading]) -> Series:
+    ecdf, percentiles, exact = _distribution(good)
+    return Series(
+        row.topology,
+        row.scenario,
+        row.condition,
+        row.instrument,
+        row.replica,
+        ecdf,
+        percentiles,
+        tuple(_by_order(good)),
+        exact,
+    )
 
 
 def _by_order(good: Sequence[Reading]) -> list[tuple[int, int, float | None, float | None]]:

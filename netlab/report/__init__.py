@@ -42,7 +42,7 @@ def write_html(source: Source, path: Path | None = None) -> Path:
     from netlab.report.source import REPORT
 
     target = path or source.path / REPORT
-    content = html.render(summary.summarise(source)).encode("utf-8", "backslashreplace")
+    content = html.render(summary.summarise(source, figures=True)).encode("utf-8", "backslashreplace")
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -95,16 +95,13 @@ class Summary:
     counts: Mapping[str, int]
     command: str
     environment: Surroundings
-
-    @property
-    def series(self) -> Sequence[Series]:
-        """What the figures draw; asked for only where there are figures, for it may read every sample."""
-        return self.source.series()
+    series: tuple[Series, ...] = ()
 
 
-def summarise(source: Source) -> Summary:
-    """Read the run once and work out everything that is said of it."""
-    rows, outcomes = source.rows(), source.outcomes()
+def summarise(source: Source, *, figures: bool = False) -> Summary:
+    """Read the run once and work out everything that is said of it; `figures`: also what they draw."""
+    rows, series = source.rows_and_series() if figures else (source.rows(), ())
+    outcomes = source.outcomes()
     found, around = boards(source), surroundings(source)
     footnotes = footnotes_of(rows)
     counts = {
@@ -124,6 +121,7 @@ def summarise(source: Source) -> Summary:
         counts=counts,
         command=_command(source.manifest.plan, source.manifest.inventory),
         environment=around,
+        series=tuple(series),
     )
 
 

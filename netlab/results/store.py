@@ -157,11 +157,11 @@ class RunStore:
 
         return analysis.rows(self)
 
-    def series(self) -> list[Series]:
-        """What the figures draw of the run: a series for each row."""
-        from netlab.analysis.series import series
+    def rows_and_series(self) -> tuple[list[Row], list[Series]]:
+        """The rows, and what the figures draw of each, from samples that are read once."""
+        from netlab.analysis.series import rows_and_series
 
-        return series(self)
+        return rows_and_series(self)
 
     def drift(self) -> list[str]:
         """What of the boards' environment changed while the run went on, in words."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netlab.report.figures import axes as ax
 from netlab.report.figures.curves import Curve, legend, quantile
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TITLE = "Distribution, and its tail"
 BODY = 0.99  # the left panel ends a little beyond this share; what lies beyond is the right panel's
+FEW = 12  # points: percentiles as an instrument printed them, not a histogram
 SHARES = (50, 90, 99, 99.9)
 
 
@@ -56,7 +57,9 @@ def figure(key: str, curves: Sequence[Curve], styles: Mapping[str, Style]) -> Fi
 
     caption = "Steeper is steadier; further left is faster. In the tail each line down is a tenth of the round trips."
     if not all(curve.series.exact for curve in shown):
-        caption += " Where an instrument gives no samples, its own percentiles stand for them."
+        caption += (
+            " Without samples, what the instrument printed is drawn: its histogram, or the points marked."
+        )
     drawings = draw(key, TITLE, says, (360, 664), paint)
     return Figure(key, TITLE, says, caption, drawings, legend(shown, styles), grid)
 
@@ -65,8 +68,7 @@ def _body(pen: Pen, axes: Axes, curves: Sequence[Curve], styles: Mapping[str, St
     for curve in curves:
         style = styles[curve.label]
         xs, ys = zip(*curve.series.ecdf, strict=True)
-        step = "steps-post" if curve.series.exact else "default"
-        [line] = axes.plot(xs, ys, color=style.stand_in, linewidth=2, linestyle=style.pattern, drawstyle=step)
+        [line] = axes.plot(xs, ys, **look(curve, style))
         pen.tip(line, curve.label)
     axes.set_ylim(0, 1.02)
     ax.fixed(axes, "y", [0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
@@ -80,8 +82,7 @@ def tail(pen: Pen, axes: Axes, curves: Sequence[Curve], styles: Mapping[str, Sty
         if curve.series.exact and beyond:  # the last step ends at the greatest
             beyond.append((curve.series.ecdf[-1][0], beyond[-1][1]))
         xs, ys = [us for us, _ in beyond], [share for _, share in beyond]
-        step = "steps-post" if curve.series.exact else "default"
-        [line] = axes.plot(xs, ys, color=style.stand_in, linewidth=2, linestyle=style.pattern, drawstyle=step)
+        [line] = axes.plot(xs, ys, **look(curve, style))
         pen.tip(line, curve.label)
     values = [1.0]
     while values[-1] / 10 > least * 0.9999:
@@ -89,6 +90,18 @@ def tail(pen: Pen, axes: Axes, curves: Sequence[Curve], styles: Mapping[str, Sty
     axes.set_yscale("log")
     axes.set_ylim(least * 0.7, 1.15)
     ax.fixed(axes, "y", values, [_share(value) for value in values])
+
+
+def look(curve: Curve, style: Style) -> dict[str, Any]:
+    """Samples make steps; a few percentiles are points, and what lies between them is not known."""
+    few = not curve.series.exact and len(curve.series.ecdf) <= FEW
+    return {
+        "color": style.stand_in,
+        "linewidth": 1.2 if few else 2,
+        "linestyle": style.pattern,
+        "drawstyle": "steps-post" if curve.series.exact else "default",
+        **({"marker": style.marker, "markersize": 6} if few else {}),
+    }
 
 
 def _share(value: float) -> str:

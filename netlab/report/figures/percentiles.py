@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from netlab.report.figures import axes as ax
 from netlab.report.figures.curves import Curve, legend
+from netlab.report.figures.ecdf import look
 from netlab.report.figures.model import Figure
 from netlab.report.figures.palette import Style
 from netlab.report.figures.svg import Pen, draw
@@ -32,10 +33,8 @@ def figure(key: str, curves: Sequence[Curve], styles: Mapping[str, Style]) -> Fi
         for curve in shown:
             style = styles[curve.label]
             xs, ys = zip(*_points(curve), strict=True)
-            [line] = axes.plot(
-                [nines(percent) for percent in xs], ys, color=style.stand_in, linewidth=2,
-                linestyle=style.pattern,
-            )  # fmt: skip
+            drawn = {**look(curve, style), "drawstyle": "default"}
+            [line] = axes.plot([nines(percent) for percent in xs], ys, **drawn)
             pen.tip(line, curve.label)
         ax.log_times(axes, "y", *within, pen.height - 48.0)
         axes.set_xlim(0, nines(last) * 1.01)
@@ -43,6 +42,8 @@ def figure(key: str, curves: Sequence[Curve], styles: Mapping[str, Style]) -> Fi
         ax.fixed(axes, "x", [nines(percent) for percent in marks], [_name(percent) for percent in marks])
 
     caption = "Lower is faster. A curve ends where fewer than ten samples lie beyond."
+    if not all(curve.series.exact for curve in shown):
+        caption += " Of an instrument that prints only a few percentiles those are marked."
     drawings = draw(key, TITLE, says, (330, 300), paint)
     return Figure(key, TITLE, says, caption, drawings, legend(shown, styles))
 

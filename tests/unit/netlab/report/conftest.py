@@ -284,7 +284,10 @@ class Rich:
             Interval(own * 0.98, own * 1.02), None, difference, LOADS.get(condition, ""),
         )  # fmt: skip
 
-    def series(self) -> list[Points]:
+    def rows_and_series(self) -> tuple[list[Row], list[Points]]:
+        return self.rows(), self._series()
+
+    def _series(self) -> list[Points]:
         made = []
         for kind in self._kinds:
             every = numpy.sort(numpy.concatenate(self._drawn[kind]))

@@ -187,8 +187,8 @@ def test_a_label_cannot_break_out_of_a_drawing(make: Make) -> None:
         def rows(self) -> list[Row]:
             return rows
 
-        def series(self) -> list[Any]:
-            return []
+        def rows_and_series(self) -> tuple[list[Row], list[Any]]:
+            return rows, []
 
         def drift(self) -> list[str]:
             return []
