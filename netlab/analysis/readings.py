@@ -46,8 +46,8 @@ def _read(run: Run, line: Mapping[str, Any]) -> Reading:
     own: Sampled | None = None
     found: list[Flag] = []
     try:
-        columns = run.read_samples(line) if line.get("samples") else None
-        own = sampled.digest(columns) if columns is not None else None
+        if line.get("samples"):  # no name is kept for the columns: they are large, and digest lets them go
+            own = sampled.digest(run.read_samples(line) or {})
     except (OSError, ValueError, NetlabError) as error:
         found.append(Flag(UNREADABLE, f"samples cannot be read, the printed figures stand in: {error}"))
     if own is not None:

@@ -61,37 +61,47 @@ class Sampled:
 
 
 def digest(columns: Mapping[str, Any]) -> Sampled:
-    """What is needed of a trial's samples; several flows are one set. ValueError if they cannot be read."""
-    told = {name: _integers(columns[name]) for name in ("ns", "sent", "received") if name in columns}
-    if "ns" not in told:
+    """What is needed of a trial's samples; several flows are one set. ValueError if they cannot be read.
+
+    Ten million are 80 MB a column, so that each is let go of as soon as it is not needed.
+    """
+    if "ns" not in columns:
         raise ValueError("there is no column ns")
-    ns, sent, received = told["ns"], told.get("sent"), told.get("received")
+    ns = _integers(columns["ns"])
+    sent = _times(columns, "sent", ns)
+    received = _times(columns, "received", ns)
+    del columns
+    ratio = _clock_ratio(ns, sent, received)
+    del received
     there = ns != MISSING
     lost = int(ns.size - np.count_nonzero(there))
     if lost:
         ns = ns[there]
-        sent, received = (None if column is None else column[there] for column in (sent, received))
-    if sent is not None and (sent == MISSING).any():
-        sent = None
-    if sent is not None and received is not None and not (received == MISSING).any():
-        ratio = _clock_ratio(ns, sent, received)
-    else:
-        ratio = None
-    worst = int(ns.argmax()) if ns.size else 0
-    max_at = _moment(int(sent[worst])) if sent is not None and ns.size else None
-    in_time = ns
-    if sent is not None and ns.size and (np.diff(sent) < 0).any():  # several flows stand one after the other
-        in_time = ns[np.argsort(sent, kind="stable")]
+        sent = None if sent is None else sent[there]
+    del there
+    max_at = _moment(int(sent[ns.argmax()])) if sent is not None and ns.size else None
+    if sent is not None and (sent[1:] < sent[:-1]).any():  # several flows stand one after the other
+        ns = ns[np.argsort(sent, kind="stable")]
+    del sent
+    thinned, first_tenth = ns[:: max(1, math.ceil(ns.size / THINNED))].copy(), _first_tenth(ns)
     return Sampled(
         ordered=np.sort(ns),
-        thinned=in_time[:: max(1, math.ceil(in_time.size / THINNED))].copy(),
+        thinned=thinned,
         lost=lost,
         mean_ns=float(ns.mean()) if ns.size else math.nan,
         stddev_ns=float(ns.std()) if ns.size else math.nan,
         max_at=max_at,
-        first_tenth=_first_tenth(in_time),
+        first_tenth=first_tenth,
         clock_ratio=ratio,
     )
+
+
+def _times(columns: Mapping[str, Any], name: str, ns: Nanoseconds) -> Nanoseconds | None:
+    """A column of moments; None unless each sample that was answered has one."""
+    if name not in columns:
+        return None
+    times = _integers(columns[name])
+    return None if ((times == MISSING) & (ns != MISSING)).any() else times
 
 
 def _integers(column: Any) -> Nanoseconds:
@@ -114,11 +124,13 @@ def _first_tenth(in_time: Nanoseconds) -> float | None:
     return float(np.median(in_time[:tenth])) / rest if rest > 0 else None
 
 
-def _clock_ratio(ns: Nanoseconds, sent: Nanoseconds, received: Nanoseconds) -> float | None:
+def _clock_ratio(ns: Nanoseconds, sent: Nanoseconds | None, received: Nanoseconds | None) -> float | None:
+    if sent is None or received is None:
+        return None
     few = slice(None, None, max(1, ns.size // THINNED))
-    took = (received[few] - sent[few]).astype(float)
-    possible = took > 0
-    return float(np.median(ns[few][possible] / took[possible])) if possible.any() else None
+    own, took = ns[few], received[few] - sent[few]
+    possible = (own != MISSING) & (took > 0)
+    return float(np.median(own[possible] / took[possible])) if possible.any() else None
 
 
 def _moment(nanoseconds: int) -> str | None:
