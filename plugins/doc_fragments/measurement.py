@@ -10,7 +10,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 description:
   - A measurement that fails is a trial with status C(failed) and a reason; the task itself succeeds.
-  - Changes nothing. In check mode nothing is sent, and the trial is C(skipped).
+  - Changes nothing but with O(serve_in). In check mode nothing is sent, and the trial is C(skipped).
 options:
   trial:
     description:
@@ -72,6 +72,12 @@ options:
   pins:
     description: What was pinned where, for the result; stored as it stands.
     type: raw
+  serve_in:
+    description:
+      - Guests in which the instrument's server is to listen at O(control_port), for flows from other guests. Nothing is
+        measured then. A server ends with its guest.
+    type: list
+    elements: str
 attributes:
   check_mode: {support: full, description: Measures nothing.}
 """

@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def command_lines(pids: list[int]) -> list[list[str]]:
 
 
 def answers(ready: str, limit: float = 0.5) -> bool:
-    """Whether something listens at ``unix:/path`` or ``tcp:host:port``, or a libvirtd serves ``libvirt:uri``.
+    """Whether something listens at unix:/path, tcp:host:port or udp:address:port, or a libvirtd serves libvirt:uri.
 
     A libvirtd listens before its drivers are up, and ends when one of them fails: only an opened URI says
     that it is there.
@@ -58,6 +59,8 @@ def answers(ready: str, limit: float = 0.5) -> bool:
     kind, _, where = ready.partition(":")
     if kind == "libvirt":
         return _libvirt_answers(where)
+    if kind == "udp":
+        return _udp_bound(*where.rpartition(":")[::2])
     try:
         if kind == "unix":
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -69,6 +72,14 @@ def answers(ready: str, limit: float = 0.5) -> bool:
     except OSError:
         return False
     return True
+
+
+def _udp_bound(address: str, port: str) -> bool:
+    """Nobody answers over UDP unless asked in his own words; but the kernel lists who listens (proc_net_tcp.txt)."""
+    number = int.from_bytes(socket.inet_aton(address), sys.byteorder)
+    bound = f"{number:08X}:{int(port):04X}"
+    lines = Path("/proc/net/udp").read_text(encoding="ascii").splitlines()[1:]
+    return any(line.split()[1] == bound for line in lines)
 
 
 def _libvirt_answers(uri: str) -> bool:

@@ -31,7 +31,7 @@ options:
         description: A systemd unit to start in place of the command, on boards where systemd runs.
         type: str
       ready:
-        description: Where it listens when it is ready, C(unix:/path), C(tcp:host:port), or C(libvirt:uri).
+        description: Where it listens when ready, C(unix:/path), C(tcp:host:port), C(udp:address:port), C(libvirt:uri).
         type: str
         required: true
       limit:
@@ -95,7 +95,7 @@ def plan(now: dict[str, Any], daemon: dict[str, Any]) -> list[Step]:
     # argv[0] may have been resolved or rewritten by the program itself
     same = any(line[1:] == command[1:] for line in now["commands"])
     if now["listens"] and (same or not now["commands"]):
-        if not same and daemon["ready"].startswith("tcp:"):
+        if not same and daemon["ready"].startswith(("tcp:", "udp:")):
             raise BoardError(f"{name}: something else listens on {daemon['ready'][4:]}; choose another port")
         return []
     stop = Step("process.stop", {"name": name})

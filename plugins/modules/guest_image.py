@@ -25,6 +25,12 @@ options:
     description: The texts of the guest's own files by name. Role P(netlab.testbed.guest_image#role) has them.
     type: dict
     required: true
+  programs:
+    description:
+      - Programs that guests need besides, as lists of their paths in a package, by the package's name.
+      - The shared libraries that they need follow by themselves.
+    type: dict
+    default: {}
   refresh:
     description: Build from the newest packages, even where this recipe has been built before.
     type: bool
@@ -121,6 +127,7 @@ def main() -> None:
         argument_spec={
             "arch": {"type": "str", "choices": ["x86_64", "aarch64"], "required": True},
             "files": {"type": "dict", "required": True},
+            "programs": {"type": "dict", "default": {}},
             "refresh": {"type": "bool", "default": False},
             "disk": {"type": "path"},
             "accelerator": {"type": "str", "choices": ["auto", "kvm", "tcg"], "default": "auto"},
@@ -133,7 +140,7 @@ def main() -> None:
         if disk:
             checked_disk(Path(disk))
         if not disk or may_need_probe(module.params["accelerator"], arch):
-            image = GuestImage(recipe_for(arch, module.params["files"]))
+            image = GuestImage(recipe_for(arch, module.params["files"], module.params["programs"]))
             changed, result = find_or_build(image, module.params["refresh"], module.check_mode)
     except BoardError as error:
         fail(module, error)

@@ -39,10 +39,15 @@ measured:
       C(pacing), C(metrics), C(counters), C(flags), C(raw), C(flows), C(loads), C(pins), C(samples).
   type: dict
   returned: with O(trial)
+served:
+  description: The guests of O(serve_in) in which a server was started, or in check mode would be.
+  type: list
+  elements: str
+  returned: with O(serve_in)
 netperf:
   description: C(version) and C(can_pace), whether this build has -w and -b; or C(missing), why it is unknown.
   type: dict
-  returned: without O(trial)
+  returned: without O(trial) and O(serve_in)
 """
 
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.module import main

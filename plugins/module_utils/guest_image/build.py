@@ -20,7 +20,6 @@ from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.recipe 
     APPLETS,
     MODULES,
     OPTIONAL_MODULES,
-    PROGRAMS,
     ROLE_FILES,
     Recipe,
 )
@@ -51,8 +50,8 @@ def choose_packages(world: AptWorld, recipe: Recipe) -> list[Package]:
     kernels = [name for name in meta[meta_name].depends if name.startswith("linux-image-")] if meta else []
     if len(kernels) != 1:
         raise BuildError(f"the APT sources offer no {meta_name} for {recipe.architecture.debian}")
-    chosen = {**world.library_closure(PROGRAMS), **world.candidates(kernels)}
-    missing = sorted({*PROGRAMS, *kernels} - set(chosen))
+    chosen = {**world.library_closure(recipe.programs), **world.candidates(kernels)}
+    missing = sorted({*recipe.programs, *kernels} - set(chosen))
     if missing:
         raise BuildError(f"the APT sources offer no {', '.join(missing)} for {recipe.architecture.debian}")
     return list(chosen.values())
@@ -79,7 +78,7 @@ def assemble(recipe: Recipe, root: Path) -> tuple[bytes, bytes]:
     tree = tree_of.Tree(root)
     entries: list[Entry] = list(tree_of.skeleton(APPLETS))
     programs = []
-    for package, paths in PROGRAMS.items():
+    for package, paths in recipe.programs.items():
         # A package names the same program by its old and its merged place, or several programs by different
         # names.
         names = {path.rpartition("/")[2] for path in paths}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,11 +39,17 @@ def _source(module: ModuleType) -> str:
     return text
 
 
-def recipe_for(arch: str, files: dict[str, str]) -> Recipe:
+def recipe_for(
+    arch: str, files: dict[str, str], programs: Mapping[str, Sequence[str]] | None = None
+) -> Recipe:
+    """``programs``: paths in packages, by package, beside those of every image. Sorted: their order is no change."""
     missing = sorted(set(ROLE_FILES) - set(files))
     if missing:
         raise BoardError(f"the guest image needs the role's files {', '.join(missing)}")
-    return Recipe(ARCHITECTURES[arch], {name: files[name] for name in ROLE_FILES})
+    more = {package: tuple(paths) for package, paths in sorted((programs or {}).items())}
+    if odd := [path for paths in more.values() for path in paths if path.startswith("/") or ".." in path]:
+        raise BoardError(f"programs: {odd[0]!r} is no path inside a package, such as usr/bin/irtt")
+    return Recipe(ARCHITECTURES[arch], {name: files[name] for name in ROLE_FILES}, more)
 
 
 class GuestImage:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,10 @@ ARCHITECTURES = {
 }
 
 # Debian package -> programs taken from it, each by its path in the package. Their shared libraries follow by
-# themselves.
-PROGRAMS = {
+# themselves. netperf proves each path; what the other instruments need stands in their roles' meta/guest.yml.
+PROGRAMS: dict[str, tuple[str, ...]] = {
     "busybox-static": ("bin/busybox", "usr/bin/busybox"),
     "ethtool": ("sbin/ethtool", "usr/sbin/ethtool"),
-    "irtt": ("usr/bin/irtt",),
     "netperf": ("usr/bin/netperf", "usr/bin/netserver"),
     "qemu-guest-agent": ("usr/sbin/qemu-ga",),
 }
@@ -93,13 +92,19 @@ class Recipe:
 
     architecture: Architecture
     files: dict[str, str]  # of the role: name -> text
+    more_programs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def programs(self) -> dict[str, tuple[str, ...]]:
+        """By package, all that are taken."""
+        return {**PROGRAMS, **self.more_programs}
 
     def digest(self, sources: Iterable[str] = ()) -> str:
         """Over the recipe and the text of the program files that turn it into an image."""
         content = {
             "architecture": asdict(self.architecture),
             "files": self.files,
-            "programs": PROGRAMS,
+            "programs": self.programs,
             "modules": [MODULES, OPTIONAL_MODULES],
             "applets": APPLETS,
             "role_files": ROLE_FILES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ class Run:
     """One that ran. ``started`` is just before, ``finished`` when its end was seen: at most 20 ms late."""
 
     started: str
+    started_ns: int
     finished: str
     ended: Ended
     looks: int
@@ -62,11 +64,11 @@ def at_once(tasks: Sequence[Callable[[], Told]]) -> list[Told]:
 def run_together(commands: Sequence[Command], limit_s: float, expected_s: float | None) -> list[Run]:
     """Run them all to their ends. Whatever goes wrong, none is left running. TimeOver, MeasurementError."""
     programs: dict[int, Running] = {}
-    started: dict[int, str] = {}
+    started: dict[int, tuple[str, int]] = {}
     finished: dict[int, str] = {}
 
     def start(number: int) -> None:
-        started[number] = now()
+        started[number] = (now(), time.time_ns())
         programs[number] = commands[number].place.start(commands[number].argv)
 
     def seen(program: Running) -> None:
@@ -80,6 +82,6 @@ def run_together(commands: Sequence[Command], limit_s: float, expected_s: float 
         for program in programs.values():
             program.kill()
     return [
-        Run(started[number], finished[id(program)], ended[number], program.looks)
+        Run(*started[number], finished[id(program)], ended[number], program.looks)
         for number, program in enumerate(in_order)
     ]

@@ -56,8 +56,8 @@ class InGuest:
     def read(self, files: Sequence[str]) -> str:
         return self._agent.run(["cat", *files], timeout=READ_LIMIT_S)[1]
 
-    def new_file(self, label: str) -> str:
-        return f"/tmp/netlab-testbed-{label}"  # noqa: S108  nobody else is in the guest
+    def new_file(self, label: str, suffix: str = "") -> str:
+        return f"/tmp/netlab-testbed-{label}{suffix}"  # noqa: S108  nobody else is in the guest
 
     def take(self, path: str) -> bytes:
         """BoardError where it is longer than a measurement's file can be."""

@@ -33,12 +33,16 @@ class Flow:
 
 
 class Output(NamedTuple):
-    """What a program left when it ended. ``file`` is what it wrote to the path it was given."""
+    """What a program left when it ended. ``file`` is what it wrote to the path it was given.
+
+    ``started_ns`` is when it was started, ns since the epoch by the board's clock; 0 where nobody knows.
+    """
 
     rc: int
     stdout: str
     stderr: str
     file: bytes = b""
+    started_ns: int = 0
 
 
 class Result(NamedTuple):
@@ -53,6 +57,13 @@ class Result(NamedTuple):
     samples: Samples | None = None
 
 
+class Server(NamedTuple):
+    """A program for the other end, in the foreground. ``transport`` (tcp, udp) is of the socket it listens at."""
+
+    argv: list[str]
+    transport: str
+
+
 AskedT = TypeVar("AskedT")
 
 
@@ -61,7 +72,7 @@ class Instrument(Protocol[AskedT]):
 
     name: str
     port: int  # where its server listens when nobody says otherwise
-    writes_file: bool  # whether its command is given a path to write to
+    file_suffix: str | None  # how the file's name ends that its command writes; None where it writes none
 
     def read_parameters(self, raw: Any) -> AskedT:
         """Check parameters and fill in what is left out. ParameterError."""
@@ -71,8 +82,8 @@ class Instrument(Protocol[AskedT]):
         """The argument vector. ``file`` is the path to write to, "" for an instrument that writes none."""
         ...
 
-    def server_commands(self, address: str, port: int) -> list[list[str]]:
-        """What has to run at the other end, each in the foreground."""
+    def servers(self, address: str, port: int) -> list[Server]:
+        """What has to run at the other end. ParameterError."""
         ...
 
     def expected_s(self, asked: AskedT) -> float | None:

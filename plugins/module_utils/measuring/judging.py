@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +17,8 @@ from ansible_collections.netlab.testbed.plugins.module_utils.measuring.rules imp
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.samples import encode
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.session import Session
 
-KEPT = 64 * 1024  # characters of a flow's output that are kept verbatim; samples hold the rest
+KEPT = 32 * 1024  # characters of a flow's output that are kept verbatim; samples hold the rest
+GZIP = b"\x1f\x8b"
 
 
 def keep(
@@ -70,13 +73,21 @@ def _parsed(session: Session, asked: Any, outputs: Sequence[Output], result: dic
     return parsed
 
 
+def _text(file: bytes) -> str:
+    """The beginning of what was written to a file, unpacked; one that cannot be is shown as it is."""
+    if file.startswith(GZIP):
+        with contextlib.suppress(zlib.error):
+            file = zlib.decompressobj(wbits=31).decompress(file, KEPT + 1)
+    return file.decode("utf-8", errors="replace")
+
+
 def _raw(session: Session, outputs: Sequence[Output]) -> str:
     """Verbatim; with several flows each under a line that says whose it is. Long ones are cut, and say so."""
     parts = []
     for number, output in enumerate(outputs):
-        text = output.stdout + output.stderr + output.file.decode("utf-8", errors="replace")
+        text = output.stdout + output.stderr + _text(output.file)
         if len(text) > KEPT:
-            text = f"{text[:KEPT]}\n[{len(text) - KEPT} more characters are left out]\n"
+            text = f"{text[:KEPT]}\n[the rest is left out]\n"
         name = session.stands[number].place.name
         parts.append(f"[flow {number}: {name}]\n{text}" if len(outputs) > 1 else text)
     return "".join(parts)

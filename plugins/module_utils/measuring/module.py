@@ -10,6 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import MeasurementError
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.instrument import Flow, Instrument
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.places import Places
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.serving import ANYWHERE, serve
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.setup import Setup, blank_trial
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.trial import run_trial
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
@@ -39,6 +40,7 @@ def argument_spec(default_port: int) -> dict[str, Any]:
         "warm_up_s": {"type": "float", "default": 0.0},
         "pause_s": {"type": "float", "default": 0.0},
         "pins": {"type": "raw"},
+        "serve_in": {"type": "list", "elements": "str"},
     }
 
 
@@ -74,9 +76,26 @@ def measured(instrument: Instrument[Any], setup: Setup, check_mode: bool) -> dic
         return run_trial(instrument, setup, places)
 
 
+def served(instrument: Instrument[Any], guests: list[str], port: int, check_mode: bool) -> list[str]:
+    """The guests in which a server had to be started. BoardError, MeasurementError."""
+    servers = instrument.servers(ANYWHERE, port)
+    with Places() as places:
+        return [guest for guest in guests if serve(places.at(guest), servers, port, check_mode)]
+
+
 def main(instrument: Instrument[Any]) -> None:
-    module = AnsibleModule(argument_spec=argument_spec(instrument.port), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=argument_spec(instrument.port),
+        mutually_exclusive=[("trial", "serve_in")],
+        supports_check_mode=True,
+    )
     params = module.params
+    if params["serve_in"] is not None:
+        try:
+            new = served(instrument, params["serve_in"], params["control_port"], module.check_mode)
+        except (BoardError, MeasurementError) as error:
+            module.fail_json(msg=str(error))
+        module.exit_json(changed=bool(new), served=new)
     if params["trial"] is None:
         module.exit_json(changed=False, **{instrument.name: abilities(instrument, params["guest"])})
     setup = Setup(
@@ -89,5 +108,4 @@ def main(instrument: Instrument[Any]) -> None:
         pause_s=params["pause_s"],
         pins=params["pins"],
     )
-    result = measured(instrument, setup, module.check_mode)
-    module.exit_json(changed=False, measured=result)
+    module.exit_json(changed=False, measured=measured(instrument, setup, module.check_mode))

@@ -77,8 +77,8 @@ class OnBoard:
         texts = [Path(file) for file in files]
         return "".join(text.read_text(encoding="ascii", errors="replace") for text in texts if text.exists())
 
-    def new_file(self, label: str) -> str:
-        handle, path = tempfile.mkstemp(prefix=f"netlab-testbed-{label}-")
+    def new_file(self, label: str, suffix: str = "") -> str:
+        handle, path = tempfile.mkstemp(prefix=f"netlab-testbed-{label}-", suffix=suffix)
         os.close(handle)
         return path
 

@@ -44,7 +44,7 @@ class Place(Protocol):
         """The files' text, one after the other; a file that is not there is passed over."""
         ...
 
-    def new_file(self, label: str) -> str:
+    def new_file(self, label: str, suffix: str = "") -> str:
         """Path of a file that a program may write to. ``label`` tells apart those of one trial."""
         ...
 

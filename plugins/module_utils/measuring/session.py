@@ -48,15 +48,16 @@ class Session:
 
     def command(self, asked: Any, flow: Flow, file: str = "FILE") -> list[str]:
         """With the CPU that the flow is pinned to: taskset(1) sets what the program inherits."""
-        argv = self.instrument.command(asked, flow, file if self.instrument.writes_file else "")
+        argv = self.instrument.command(asked, flow, "" if self.instrument.file_suffix is None else file)
         return argv if flow.cpu is None else ["taskset", "-c", str(flow.cpu), *argv]
 
     def run(self, asked: Any) -> list[Run]:
         """All flows at once, to their ends. What they wrote waits for outputs() or discard()."""
         self.discard()
-        if self.instrument.writes_file:
+        suffix = self.instrument.file_suffix
+        if suffix is not None:
             self._files = [
-                stand.place.new_file(f"{self.instrument.name}{number}")
+                stand.place.new_file(f"{self.instrument.name}{number}", suffix)
                 for number, stand in enumerate(self.stands)
             ]
         commands = [
@@ -72,7 +73,10 @@ class Session:
     def outputs(self, runs: Sequence[Run]) -> list[Output]:
         """What each left; fetched from all places at the same time."""
         contents = self.discard() or [b""] * len(runs)
-        return [Output(*run.ended, file=content) for run, content in zip(runs, contents, strict=True)]
+        return [
+            Output(*run.ended, file=content, started_ns=run.started_ns)
+            for run, content in zip(runs, contents, strict=True)
+        ]
 
     def discard(self) -> list[bytes]:
         """Take what was written since the last time, so that nothing of it is left there."""

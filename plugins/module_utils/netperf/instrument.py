@@ -11,7 +11,12 @@ from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import MeasurementError
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.flags import Flag, flag, quote
-from ansible_collections.netlab.testbed.plugins.module_utils.measuring.instrument import Flow, Output, Result
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.instrument import (
+    Flow,
+    Output,
+    Result,
+    Server,
+)
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.place import Place
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.waiting import run
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import (
@@ -32,7 +37,7 @@ class Netperf:
 
     name = "netperf"
     port = CONTROL_PORT
-    writes_file = False
+    file_suffix: str | None = None
 
     def read_parameters(self, raw: Any) -> Asked:
         return read_parameters(raw)
@@ -40,8 +45,8 @@ class Netperf:
     def command(self, asked: Asked, flow: Flow, file: str) -> list[str]:  # noqa: ARG002  it writes none
         return netperf_command(asked, flow)
 
-    def server_commands(self, address: str, port: int) -> list[list[str]]:
-        return [netserver_command(address, port)]
+    def servers(self, address: str, port: int) -> list[Server]:
+        return [Server(netserver_command(address, port), "tcp")]
 
     def expected_s(self, asked: Asked) -> float | None:
         return asked.duration_s

@@ -74,8 +74,8 @@ class Desk:
     def read(self, files: Sequence[str]) -> str:
         return COUNTERS
 
-    def new_file(self, label: str) -> str:
-        self.given.append(f"/tmp/{label}")
+    def new_file(self, label: str, suffix: str = "") -> str:
+        self.given.append(f"/tmp/{label}{suffix}")
         return self.given[-1]
 
     def take(self, path: str) -> bytes:

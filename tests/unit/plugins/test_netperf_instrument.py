@@ -35,8 +35,9 @@ def test_it_is_warmed_up_by_whole_seconds() -> None:
 
 
 def test_the_server_listens_on_one_address() -> None:
-    (argv,) = INSTRUMENT.server_commands("192.0.2.2", 12866)
+    ((argv, transport),) = INSTRUMENT.servers("192.0.2.2", 12866)
     assert argv == ["netserver", "-D", "-N", "-4", "-L", "192.0.2.2", "-p", "12866"]
+    assert transport == "tcp"
 
 
 def test_probe_of_a_build_that_cannot_pace() -> None:
