@@ -29,7 +29,7 @@ def render_json(summary: Summary) -> str:
         "boards": [board.as_dict() for board in summary.boards],
         "versions": dict(manifest.versions),
         "drift": list(summary.environment.drift),
-        "unquiet": list(summary.environment.unquiet),
+        "unquiet": [str(one) for one in summary.environment.unquiet],
         "rows": [row.as_dict() for row in summary.rows],
         "notes": [vars(note) for note in summary.notes],
     }

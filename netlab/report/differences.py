@@ -46,19 +46,34 @@ class Against:
         return f"{self.label}: {signed(own.shift_us)} us{within}, {own.verdict}{than}"
 
 
+def against(rows: Sequence[Against]) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of the comparison alone, without columns that nothing stands in."""
+    return _filled(HEADERS, [row.cells for row in rows], always=0)
+
+
 def certainty(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """Headings and cells: how well each row's median is known, and what its comparison says.
 
     Columns that no row has anything in are left out; none is left where nothing is known.
     """
-    names = ("p50", "95 % interval", "shift", "95 % interval", "delta", "verdict")
-    cells = [_certain(row) for row in rows]
+    names, cells = _filled(
+        ("p50", "95 % interval", "shift", "95 % interval", "delta", "verdict"),
+        [_certain(row) for row in rows],
+        1,
+    )
+    return (names, cells) if len(names) > 1 else ([], [[] for _ in rows])
+
+
+def _filled(
+    names: Sequence[str], lines: Sequence[list[str]], always: int
+) -> tuple[list[str], list[list[str]]]:
+    """The first `always` columns, and those in which any row has something."""
     kept = [
-        index for index in range(1, len(names)) if any(line[index] not in ("", NOTHING) for line in cells)
+        index
+        for index in range(len(names))
+        if index < always or any(line[index] not in ("", NOTHING) for line in lines)
     ]
-    if not kept:
-        return [], [[] for _ in rows]
-    return [names[index] for index in (0, *kept)], [[line[index] for index in (0, *kept)] for line in cells]
+    return [names[index] for index in kept], [[line[index] for index in kept] for line in lines]
 
 
 def _certain(row: Row) -> list[str]:

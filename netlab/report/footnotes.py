@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
 
+from netlab.report import names
 from netlab.report.row import Flag, Row, Severity
 from netlab.report.text import one_line, without_figures
 
@@ -57,8 +58,8 @@ def _where(places: Sequence[tuple[Row, Flag]], rows: Sequence[Row]) -> str:
         every = (
             len(whole) > 1 and [row for row, _ in mine] == whole and all(_all_runs(*pair) for pair in mine)
         )
-        names = "every row" if every else ", ".join(_place(row, flag) for row, flag in mine)
-        parts.append(names if len(tables) == 1 else f"{names} of {scenario}, {instrument}")
+        told = "every row" if every else ", ".join(_place(row, flag) for row, flag in mine)
+        parts.append(told if len(tables) == 1 else f"{told} of {scenario}, {instrument}")
     return "; ".join(parts)
 
 
@@ -67,11 +68,12 @@ def _all_runs(row: Row, flag: Flag) -> bool:
 
 
 def _place(row: Row, flag: Flag) -> str:
+    name = names.of_row(row)
     if _all_runs(row, flag):
-        return row.topology
+        return name
     if flag.severity == "incomplete" or flag.count > row.runs:
-        return f"{row.topology} ({flag.count} times)" if flag.count > 1 else row.topology
-    return f"{row.topology} ({flag.count} of {row.runs} runs)"
+        return f"{name} ({flag.count} times)" if flag.count > 1 else name
+    return f"{name} ({flag.count} of {row.runs} runs)"
 
 
 def _by_wording(found: Sequence[tuple[Row, Flag]]) -> list[list[tuple[Row, Flag]]]:

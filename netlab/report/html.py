@@ -35,7 +35,7 @@ def render(summary: Summary) -> str:
         sections=sections,
         columns=columns,
         cell=cell,
-        against_headers=differences.HEADERS,
+        against=differences.against,
         resolution=differences.resolution,
         plan_text=plan_lines(manifest.plan),
         blocks=order_by_block(manifest.order),

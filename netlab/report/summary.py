@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from netlab.report import conditions, words
+from netlab.report import names, words
 from netlab.report.differences import Against
 from netlab.report.environment import Board, boards
 from netlab.report.footnotes import Footnote, footnotes_of
@@ -18,8 +18,6 @@ from netlab.report.source import Series, Source
 from netlab.report.surroundings import Surroundings, surroundings
 from netlab.report.text import one_line
 from netlab.report.words import Note
-
-AGAIN = " (again)"  # the baseline's second measurement of each block, the A/A pair
 
 # Where a path ends in a scenario whose traffic does not leave for the peer.
 _ENDS = {"guest-to-guest": "vm-to-vm"}
@@ -40,12 +38,12 @@ class TableRow:
     @property
     def label(self) -> str:
         """The row's whole name."""
-        return _joined(self.path, self.condition)
+        return names.joined(self.path, self.condition)
 
     @property
     def short(self) -> str:
         """Its name without the ends of its path."""
-        return _joined(self.short_path, self.condition)
+        return names.joined(self.short_path, self.condition)
 
     @property
     def short_path(self) -> str:
@@ -125,19 +123,15 @@ def summarise(source: Source, *, figures: bool = False) -> Summary:
     )
 
 
-def _joined(path: str, condition: str) -> str:
-    return f"{path}: {condition}" if condition else path
-
-
 def _paths(rows: Sequence[Row], outcomes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, int], str]:
     """A name for each topology, scenario and replica: `host`, `host (again)`, `vm-to-peer, tap`."""
     with_guest = {(line["topology"], line["scenario"]) for line in outcomes if line.get("guest")}
-    names = {}
+    found = {}
     for row in rows:
         ends = _ENDS.get(row.scenario, "vm-to-peer")
         name = f"{ends}, {row.topology}" if (row.topology, row.scenario) in with_guest else row.topology
-        names[row.topology, row.scenario, row.replica] = name + (AGAIN if row.replica > 1 else "")
-    return names
+        found[row.topology, row.scenario, row.replica] = name + (names.AGAIN if row.replica > 1 else "")
+    return found
 
 
 def _tables(
@@ -156,7 +150,7 @@ def _tables(
                     paths[row.topology, row.scenario, row.replica],
                     row,
                     " ".join(sorted(marks[flag.rule] for flag in row.flags)),
-                    conditions.words(row.condition),
+                    names.of_condition(row.condition),
                 )
                 for row in rows
                 if (row.scenario, row.instrument) == (scenario, instrument)
@@ -194,7 +188,7 @@ def order_by_block(order: Sequence[Mapping[str, Any]]) -> list[tuple[int, list[s
 
 def combination(spec: Mapping[str, Any], *, scenario: bool = True, instrument: bool = True) -> str:
     """A planned trial in words: `tap`, `host (again)`, `tap, interference: same CPU`."""
-    name = str(spec["topology"]) + (AGAIN if spec.get("replica", 1) > 1 else "")
+    name = str(spec["topology"]) + (names.AGAIN if spec.get("replica", 1) > 1 else "")
     condition = str(spec.get("condition") or "")
     where = str(spec["scenario"]) if scenario else ""
     if condition:

@@ -68,13 +68,16 @@ def _state(source: Source, counts: Mapping[str, int]) -> Iterator[Note]:
 
 def _changed(around: Surroundings) -> Iterator[Note]:
     """What else than the datapath could explain a figure."""
-    for title, found in (
-        ("Changed while it was measured", around.drift),
-        ("Not quiet", around.unquiet),
-    ):
-        if found:
-            more = f"; and {len(found) - NAMED} more, in the HTML report" if len(found) > NAMED else ""
-            yield Note(title, f"{'; '.join(found[:NAMED])}{more}.", caution=True)
+    if around.drift:
+        left = len(around.drift) - NAMED
+        more = f"; and {left} more, in the HTML report" if left > 0 else ""
+        told = "; ".join(around.drift[:NAMED])
+        yield Note("Changed while it was measured", f"{told}{more}.", caution=True)
+    if around.unquiet:
+        blocks = ", ".join(dict.fromkeys(one.block for one in around.unquiet))
+        several = "s" if "," in blocks else ""
+        text = f"The machine was busy when block{several} {blocks} began; the Environment tells with what."
+        yield Note("Not quiet", text, caution=True)
 
 
 def _what(good: Sequence[Mapping[str, Any]]) -> Note:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from netlab.report import conditions
+from netlab.report import names
 from netlab.report.figures import differences, ecdf, order, panels, percentiles, ranges, scaling
 from netlab.report.figures.curves import Curve
 from netlab.report.figures.model import Figure
@@ -34,12 +34,12 @@ def figures_of(
     paths = styles((row.path for row in table.rows), baseline, again)
     over: list[Figure | None] = []
     after: list[Figure | None] = []
-    if conditions.is_number(table.conditions):
+    if names.is_number(table.conditions):
         over.append(scaling.figure(f"{key}-scaling", table.rows, paths))
     elif len(table.conditions) > 1:
         by_path = _grouped([(row.path, Curve(row.condition, one)) for row, one in mine])
-        names = styles((row.condition for row in table.rows), table.rows[0].condition)
-        after.append(panels.figure(f"{key}-tails", by_path, names))
+        shown = styles((row.condition for row in table.rows), table.rows[0].condition)
+        after.append(panels.figure(f"{key}-tails", by_path, shown))
     else:
         curves = [Curve(row.path, one) for row, one in mine]
         after.append(ecdf.figure(f"{key}-ecdf", curves, paths))

@@ -13,11 +13,12 @@ from netlab.report.figures.svg import LETTER, WIDE, Pen, draw
 
 STEP = {"wide": 40.0, "narrow": 56.0}
 COLOURS = {"higher": "higher", "lower": "lower"}
-LEGEND = (
-    Entry("higher than the baseline", Style("higher"), "interval"),
-    Entry("lower", Style("lower"), "interval"),
-    Entry("not resolved, or too few blocks", Style("soft"), "interval"),
-)
+LEGEND = {
+    "higher": Entry("higher than the baseline", Style("higher"), "interval"),
+    "lower": Entry("lower than the baseline", Style("lower"), "interval"),
+    "not resolved": Entry("not resolved", Style("soft"), "interval"),
+    "insufficient samples": Entry("insufficient samples", Style("soft"), "interval"),
+}
 BAND = Entry("what the baseline differs from itself", Style("range"), "band")
 
 
@@ -49,13 +50,14 @@ def figure(key: str, rows: Sequence[Against]) -> Figure | None:
         axes.set_ylim(step * len(shown), 0)
         axes.set_yticks([])
         axes.locator_params(axis="x", nbins=4 if pen.narrow else 9)
-        if resolution:
-            axes.axvspan(-resolution, resolution, color=colour("range"), alpha=0.22, linewidth=0)
         axes.axvline(0, color=colour("soft"), linewidth=1.2)
         wide = axes.get_window_extent().width
         mixed = axes.get_yaxis_transform()
         for index, row in enumerate(shown):
             y = step * (index + (0.66 if pen.narrow else 0.5))
+            if limit := row.difference.resolution_us:
+                band = (step * (index + 0.06), step * 0.88)
+                axes.broken_barh([(-limit, 2 * limit)], band, color=colour("range"), alpha=0.22, linewidth=0)
             shade = colour(COLOURS.get(row.difference.verdict, "soft"))
             if row.difference.shift_ci:
                 ends = [row.difference.shift_ci.low, row.difference.shift_ci.high]
@@ -77,7 +79,10 @@ def figure(key: str, rows: Sequence[Against]) -> Figure | None:
                           transform=mixed)  # fmt: skip
         axes.set_xlabel("µs, with 95 % interval", fontsize=pen.text - 1, color=colour("soft"), labelpad=6)
 
+    verdicts = {row.difference.verdict for row in shown}
+    entries = tuple(entry for verdict, entry in LEGEND.items() if verdict in verdicts)
+    entries += (BAND,) if resolution else ()
     caption = "Paired by block: the Hodges-Lehmann estimate. Right of zero is slower."
     heights = (STEP["wide"] * len(shown) + 56, STEP["narrow"] * len(shown) + 56)
     drawings = draw(key, title, says, heights, paint)
-    return Figure(key, title, says, caption, drawings, (*LEGEND, BAND) if resolution else LEGEND)
+    return Figure(key, title, says, caption, drawings, entries)

@@ -41,8 +41,8 @@ def figure(key: str, curves: Sequence[Curve], styles: Mapping[str, Style]) -> Fi
 
     def paint(pen: Pen) -> None:
         if pen.narrow:
-            left = ax.place(pen, 52, 30, 12, 352)
-            right = ax.place(pen, 52, 352, 12, 34)
+            left = ax.place(pen, 52, 30, 12, 372)
+            right = ax.place(pen, 52, 372, 12, 34)
             pixels = pen.width - 64.0
         else:
             pixels = pen.width / 2 - 70.0
@@ -60,7 +60,7 @@ def figure(key: str, curves: Sequence[Curve], styles: Mapping[str, Style]) -> Fi
         caption += (
             " Without samples, what the instrument printed is drawn: its histogram, or the points marked."
         )
-    drawings = draw(key, TITLE, says, (360, 664), paint)
+    drawings = draw(key, TITLE, says, (360, 684), paint)
     return Figure(key, TITLE, says, caption, drawings, legend(shown, styles), grid)
 
 

@@ -125,6 +125,6 @@ def _numbers(pen: Pen, axes: Axes, blocks: Sequence[tuple[int, int, int]]) -> No
         room = 5 if pen.narrow else 14
         step = next(step for power in range(7) for step in (10**power, 2 * 10**power, 5 * 10**power)
                     if (last - first) / step <= room)  # fmt: skip
-        values = [first, *range(first - first % step + step, last + 1, step)]
+        values = [first, *(value for value in range(step, last + 1, step) if value - first > step / 2)]
         axes.set_xlabel("trial, in running order", fontsize=pen.text - 1, color=colour("soft"), labelpad=6)
     ax.fixed(axes, "x", values, [str(value) for value in values])

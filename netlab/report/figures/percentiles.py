@@ -37,7 +37,7 @@ def figure(key: str, curves: Sequence[Curve], styles: Mapping[str, Style]) -> Fi
             [line] = axes.plot([nines(percent) for percent in xs], ys, **drawn)
             pen.tip(line, curve.label)
         ax.log_times(axes, "y", *within, pen.height - 48.0)
-        axes.set_xlim(0, nines(last) * 1.01)
+        axes.set_xlim(-0.02 * nines(last), nines(last) * 1.02)
         marks = [percent for percent in TICKS if percent <= last * 1.0001]
         ax.fixed(axes, "x", [nines(percent) for percent in marks], [_name(percent) for percent in marks])
 

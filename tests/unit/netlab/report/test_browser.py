@@ -38,7 +38,8 @@ PROBE = """(() => {
     empty: drawings.filter((drawing) => ![...drawing.querySelectorAll("path, use")].some(
       (one) => box(one).width > 20)).map((drawing) => drawing.querySelector("title").textContent),
     over: [...document.querySelectorAll("main *")].filter(seen).filter(
-      (element) => !element.closest(".scroll") && (box(element).right > root.clientWidth + 1 || box(element).left < -1)
+      (element) => !element.closest(".scroll, [clip-path]") && element.tagName !== "g" &&
+        (box(element).right > root.clientWidth + 1 || box(element).left < -1)
     ).map((element) => element.tagName + " " + element.textContent.slice(0, 40)),
     cramped: texts.filter((text) => box(text).height < 10).map((text) => text.textContent),
     touching: drawings.flatMap((drawing) => {
@@ -170,7 +171,9 @@ def look(browser: Browser, page: Path, width: int, dark: bool) -> dict[str, Any]
         name = f"{page.stem}-{width}-{'dark' if dark else 'light'}.png"
         close = "document.querySelectorAll('details').forEach((one) => { one.open = false; })"
         browser.ask("Runtime.evaluate", expression=close)
-        picture = browser.ask("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+        size = browser.ask("Page.getLayoutMetrics")["cssContentSize"]
+        whole = {"x": 0, "y": 0, "width": width, "height": size["height"], "scale": 1}
+        picture = browser.ask("Page.captureScreenshot", captureBeyondViewport=True, clip=whole)["data"]
         (Path(folder) / name).write_bytes(base64.b64decode(picture))
     found: dict[str, Any] = told["result"]["value"]
     return found
