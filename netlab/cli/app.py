@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netlab import __version__
-from netlab.cli import bench, check, compare, demo, deploy, destroy, report, runs, status, topologies
+from netlab.cli import bench, check, compare, demo, deploy, destroy, query, report, runs, status, topologies
 
 HELP = """Builds every datapath between boards and their guests, and measures what each one costs.
 
@@ -50,5 +50,5 @@ def options(
         raise typer.Exit(2)
 
 
-for module in (demo, deploy, status, check, topologies, bench, report, compare, runs, destroy):
+for module in (demo, deploy, status, check, topologies, bench, report, compare, query, runs, destroy):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)

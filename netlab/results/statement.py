@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from netlab.errors import InvalidInput, NetlabError, Problem
 from netlab.results.columns import VIEWS
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import duckdb
 
 AT_ONCE = 1000  # rows that are in memory together
+STOPPING = 0.05  # seconds between two calls to DuckDB to stop
+
+Result = TypeVar("Result")
 
 # Operators of DuckDB's plans that write, and the one that runs SQL which the plan does not show. Since DuckDB
 # 2.0 a SELECT may hold them: WITH x AS (COPY … TO 'a file') SELECT 1.
@@ -41,9 +44,8 @@ def ask(database: duckdb.DuckDBPyConnection, sql: str, seconds: float = 0) -> An
     `seconds` without a further row end it with NetlabError; 0 waits for ever.
     """
     query = _single(database, sql)
-    with _errors(), _limit(database, seconds):
-        _only_reads(database, query)
-        database.execute(query)
+    _within(database, seconds, lambda: _only_reads(database, query))
+    _within(database, seconds, lambda: database.execute(query))
     described = database.description or []
     names = _unlike([str(column[0]) for column in described])
     return Answer(names, tuple(str(column[1]) for column in described), _rows(database, seconds))
@@ -51,11 +53,25 @@ def ask(database: duckdb.DuckDBPyConnection, sql: str, seconds: float = 0) -> An
 
 def _rows(database: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[Sequence[Any]]:
     while True:
-        with _errors(), _limit(database, seconds):
-            some = database.fetchmany(AT_ONCE)
+        some = _within(database, seconds, lambda: database.fetchmany(AT_ONCE))
         if not some:
             return
         yield from some
+
+
+def _within(database: duckdb.DuckDBPyConnection, seconds: float, act: Callable[[], Result]) -> Result:
+    """What `act` gives, unless it takes too long or Ctrl-C comes: then DuckDB is told to stop, and has.
+
+    In a thread of its own, because a signal does not end a query of several threads in DuckDB 2.0.
+    """
+    with _errors(), ThreadPoolExecutor(1) as worker:
+        work = worker.submit(act)
+        try:
+            return work.result(seconds or None)
+        except BaseException:
+            while not wait([work], STOPPING).done:  # told before it began, it does not hear
+                database.interrupt()
+            raise
 
 
 def _single(database: duckdb.DuckDBPyConnection, sql: str) -> str:
@@ -116,28 +132,12 @@ def _errors() -> Iterator[None]:
         yield
     except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
         raise NetlabError(_first(error)) from error
-    except duckdb.InterruptException as error:
+    except TimeoutError as error:
         raise NetlabError("the query took too long", hint="netlab query --time-limit SECONDS …") from error
     except duckdb.Error as error:
         if "'pytz'" in str(error):
             raise _refused("a TIMESTAMP WITH TIME ZONE cannot be shown: cast it, x::TIMESTAMP") from error
         raise _refused(_said(error)) from error
-    except RuntimeError as error:  # so DuckDB tells Ctrl-C
-        raise KeyboardInterrupt from error
-
-
-@contextmanager
-def _limit(database: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    if not seconds:
-        yield
-        return
-    timer = threading.Timer(seconds, database.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _first(error: Exception) -> str:

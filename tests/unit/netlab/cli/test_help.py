@@ -26,7 +26,19 @@ HEAVY = (
     "tabulate",
     "pexpect",
 )
-COMMANDS = ("demo", "deploy", "status", "check", "topologies", "bench", "report", "compare", "runs", "destroy")
+COMMANDS = (
+    "demo",
+    "deploy",
+    "status",
+    "check",
+    "topologies",
+    "bench",
+    "report",
+    "compare",
+    "query",
+    "runs",
+    "destroy",
+)
 
 
 def test_help_imports_nothing_heavy() -> None:
