@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TextIO
 
 from netlab.play.events import Event, TaskDone, TaskFailed, TaskSkipped, TaskStarted
@@ -137,7 +138,7 @@ class Progress(Listener):
     def event(self, event: Event) -> None:
         if self.trials is not None and isinstance(event, TaskDone) and (trial := trial_of(event)):
             self.trials.take(trial)
-            self.note(trial_line(self.trials, trial, event.seconds))
+            self.note(trial_line(self.trials, trial, measured_s(trial) or event.seconds))
 
     def interrupted(self, *, warned: bool) -> None:
         if warned:
@@ -213,6 +214,14 @@ def choose(*, verbose: bool) -> Progress:
 
         return Live()
     return Lines()
+
+
+def measured_s(trial: Mapping[str, Any]) -> float | None:
+    """How long the measurement itself took; the task that tells of it may be another one."""
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        ended, began = (datetime.fromisoformat(trial[key]) for key in ("finished", "started"))
+        return (ended - began).total_seconds()
+    return None
 
 
 def trial_line(trials: Trials, trial: Mapping[str, Any], took: float | None) -> str:

@@ -12,7 +12,7 @@ import pytest
 from netlab.play import progress
 from netlab.play.events import PlayStarted, TaskDone, TaskFailed, TaskStarted
 from netlab.play.live import Live
-from netlab.play.progress import Lines, Verbatim, choose, seconds
+from netlab.play.progress import Lines, Trials, Verbatim, about, choose, seconds, time_left
 
 TRIAL = {
     "order": 3,
@@ -95,6 +95,61 @@ def test_trials_are_counted() -> None:
     ]
 
 
+def test_what_was_measured_is_told_not_how_long_the_last_task_took() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    lines.expect_trials([TRIAL])
+    told = {"started": "2026-11-22T10:00:00.5+00:00", "finished": "2026-11-22T10:00:02.6+00:00"}
+    lines.event(done("Trial", took=0.1, result={"trial": {**TRIAL, **told, "condition": "same-cpu"}}))
+    assert stream.getvalue().endswith("latency same-cpu  someinstrument  board1  p50 43.2 us  ok  2.1 s\n")
+
+
+def trials(**told) -> Trials:
+    planned = [{**TRIAL, "order": order, "topology": f"path{order}"} for order in (1, 2, 3, 4)]
+    return Trials(planned, **told)
+
+
+def test_the_time_left_is_corrected_by_how_long_it_took_so_far() -> None:
+    clock = [0.0]
+    going = trials(expected=dict.fromkeys((1, 2, 3, 4), 100.0), clock=lambda: clock[0])
+    assert going.left_s() == 400
+    clock[0] = 220.0  # 2.2 times what was expected; the estimate still counts for 20 s
+    going.take({"order": 1, "status": "ok"})
+    assert going.left_s() == pytest.approx(300 * 240 / 120)
+    assert time_left(going) == "about 10 min 0 s left"
+    for order in (2, 3, 4):
+        going.take({"order": order, "status": "ok"})
+    assert (going.left_s(), time_left(going)) == (0, "")
+    assert trials().left_s() is None, "nobody said what to expect"
+
+
+def test_a_trial_that_failed_is_not_done_while_it_will_be_tried_again() -> None:
+    going = trials(retries=1)
+    going.take({"order": 1, "status": "failed", "board": "board1"})
+    assert going.done == 0
+    assert going.now().startswith("block 2  path2"), "it waits for the end of its block"
+    for order in (2, 3, 4):
+        going.take({"order": order, "status": "ok", "board": "board1"})
+    assert going.now().startswith("block 2  path1")
+    going.take({"order": 1, "status": "failed", "board": "board1"})
+    assert going.done == 4
+
+
+def test_the_second_half_of_the_pair_is_called_so() -> None:
+    again = Trials([{**TRIAL, "replica": 2}])
+    assert again.now() == "block 2  somepath (again)  latency  someinstrument"
+
+
+def test_about() -> None:
+    assert [about(value) for value in (0.2, 7.4, 63.0, 400.0, 10000.0)] == [
+        "1.0 s",
+        "7.0 s",
+        "65 s",
+        "6 min 30 s",
+        "2 h 45 min",
+    ]
+
+
 def test_a_trial_with_a_result_from_each_of_two_duts_counts_once() -> None:
     stream = io.StringIO()
     lines = Lines(stream)
@@ -131,7 +186,8 @@ def test_the_live_display_names_play_board_and_task(monkeypatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     live = Live(stream)
-    live.expect_trials([{**TRIAL, "order": order} for order in range(3, 15)])
+    planned = [{**TRIAL, "order": order} for order in range(3, 15)]
+    live.expect_trials(planned, expected=dict.fromkeys(range(3, 15), 30.0))
     live.begin("bench")
     live.event(PlayStarted(name="Datapath"))
     live.event(TaskStarted(board="board1", task="Guests run"))
@@ -140,7 +196,15 @@ def test_the_live_display_names_play_board_and_task(monkeypatch) -> None:
     live.live.refresh()
     live.end()
     shown = stream.getvalue()
-    for words in ("bench", "Datapath", "board1: Guests run", "1/12", "p50 43.2 us", "block 2  somepath"):
+    for words in (
+        "bench",
+        "Datapath",
+        "board1: Guests run",
+        "1/12",
+        "p50 43.2 us",
+        "block 2  somepath",
+        " left",
+    ):
         assert words in shown
 
 
@@ -206,10 +270,11 @@ def test_the_display_suits_stderr(monkeypatch, terminal, term, verbose, kind) ->
 
 
 def test_seconds() -> None:
-    assert [seconds(value) for value in (0.04, 9.94, 12.4, 99.4, 125.9)] == [
+    assert [seconds(value) for value in (0.04, 9.94, 12.4, 99.4, 125.9, 7325.0)] == [
         "0.0 s",
         "9.9 s",
         "12 s",
         "99 s",
         "2 min 5 s",
+        "2 h 2 min",
     ]
