@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run as a table, CSV, JSON, Markdown or one HTML file. A report only reads; it never changes a run."""
+"""A run as a table, CSV, JSON, Markdown, one HTML file or flent's data file. A report only reads; it never changes a run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from netlab.errors import InvalidInput, Problem
 
 if TYPE_CHECKING:
+    from netlab.report.flent import Run
     from netlab.report.source import Source
 
 FORMATS = ("table", "csv", "json", "markdown")
@@ -53,3 +54,10 @@ def write_html(source: Source, path: Path | None = None) -> Path:
         Path(temporary).unlink(missing_ok=True)
         raise
     return target
+
+
+def write_flent(source: Run, path: Path | None = None) -> Path:
+    """Write the run as a data file of flent's, by default into its folder."""
+    from netlab.report import flent
+
+    return flent.write(source, path)

@@ -76,7 +76,7 @@ def _changed(around: Surroundings) -> Iterator[Note]:
     if around.unquiet:
         blocks = ", ".join(dict.fromkeys(one.block for one in around.unquiet))
         several = "s" if "," in blocks else ""
-        text = f"The machine was busy when block{several} {blocks} began; the Environment tells with what."
+        text = f"The machine was busy when block{several} {blocks} began."
         yield Note("Not quiet", text, caution=True)
 
 

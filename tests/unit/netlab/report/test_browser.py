@@ -154,11 +154,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     made.close()
 
 
-def look(browser: Browser, page: Path, width: int, dark: bool) -> dict[str, Any]:
+def look(browser: Browser, page: Path, width: int, dark: bool, media: str = "screen") -> dict[str, Any]:
     """What the probe finds on a page shown so."""
     browser.events.clear()
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    browser.ask("Emulation.setEmulatedMedia", features=scheme)
+    browser.ask("Emulation.setEmulatedMedia", media=media, features=scheme)
     browser.ask(
         "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
     )
@@ -168,7 +168,7 @@ def look(browser: Browser, page: Path, width: int, dark: bool) -> dict[str, Any]
         told = browser.ask("Runtime.evaluate", expression=shown, returnByValue=True)
         assert "exceptionDetails" not in told, told
     if folder := os.environ.get("NETLAB_SCREENSHOTS"):
-        name = f"{page.stem}-{width}-{'dark' if dark else 'light'}.png"
+        name = f"{page.stem}-{width}-{'dark' if dark else 'light'}-{media}.png"
         close = "document.querySelectorAll('details').forEach((one) => { one.open = false; })"
         browser.ask("Runtime.evaluate", expression=close)
         size = browser.ask("Page.getLayoutMetrics")["cssContentSize"]
@@ -204,3 +204,32 @@ def test_in_a_browser(
     assert (brightness(found["paper"]) < 60) is dark
     for ink in found["inks"]:
         assert abs(brightness(ink) - brightness(found["panel"])) > 60
+
+
+def test_on_paper_it_is_light_and_whole(browser: Browser, page_of: Callable[[str], Path]) -> None:
+    a4_within_margins = 688  # CSS pixels
+    found = look(browser, page_of("rich"), a4_within_margins, dark=True, media="print")
+    assert found["scroll"] <= a4_within_margins
+    assert found["over"] == []
+    assert found["drawn"] == ["wide"] * found["figures"]
+    assert brightness(found["paper"]) > 200
+
+
+WRONG = """<!doctype html><meta name="viewport" content="width=device-width"><body style="margin: 0"><main>
+<script>console.error("broken")</script>
+<div style="width: 2000px">wide</div>
+<figure><svg class="drawing wide" viewBox="0 0 100 40" width="100" height="40"><title>nothing</title>
+<text x="5" y="20" font-size="12">one</text><text x="8" y="20" font-size="12">other</text>
+<text x="60" y="20" font-size="4">small</text></svg></figure></main></body>"""
+
+
+def test_the_browser_sees_what_is_wrong(browser: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "wrong.html"
+    page.write_text(WRONG, encoding="utf-8")
+    found = look(browser, page, 1280, dark=False)
+    assert len(browser.complaints()) == 1
+    assert found["scroll"] > found["width"]
+    assert any("wide" in one for one in found["over"])
+    assert found["touching"] == ["one | other"]
+    assert found["cramped"] == ["small"]
+    assert found["empty"] == ["nothing"]
