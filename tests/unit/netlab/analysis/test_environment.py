@@ -257,7 +257,8 @@ def test_the_plan_the_inventory_and_the_controller_count() -> None:
 def old(kernel: str, accelerator: str) -> dict[str, Any]:
     """As the first netlab wrote a manifest."""
     facts = {
-        "arch": "x86_64", "kernel": kernel, "kernel_command_line": "quiet mitigations=auto", "cpus": 2, "memory_mib": 24105,
+        "arch": "x86_64", "kernel": kernel, "kernel_command_line": "quiet mitigations=auto",
+        "cpus": 2, "memory_mib": 24105,
         "nic": {"name": "eth1", "driver": "veth", "mtu": 1500},
     }  # fmt: skip
     return {
