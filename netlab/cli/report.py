@@ -19,6 +19,7 @@ class Format(StrEnum):
     json = "json"
     markdown = "markdown"
     html = "html"
+    flent = "flent"
 
 
 def command(
@@ -31,9 +32,9 @@ def command(
     results: Results = DEFAULT_RESULTS,
     json: Json = False,
 ) -> None:
-    """Present a run as table, csv, json, markdown or html.
+    """Present a run as table, csv, json, markdown, html or flent.
 
-    Goes to stdout; of --format html, which makes a file, the path does.
+    Goes to stdout; of --format html and flent, which make a file, the path does.
     """
     from netlab import report
     from netlab.cli import inputs, output
@@ -46,5 +47,7 @@ def command(
     chosen = Format.json if json else form
     if chosen is Format.html:
         output.line(str(report.write_html(store)))
+    elif chosen is Format.flent:
+        output.line(str(report.write_flent(store)))
     else:
         output.line(report.render(store, chosen.value).rstrip("\n"))

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run as a table, CSV, JSON, Markdown, one HTML file or flent's data file. A report only reads; it never changes a run."""
+"""A run as a table, CSV, JSON, Markdown, HTML or flent's data file. A report only reads; it changes no run."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,20 +37,12 @@ def render(source: Source, fmt: str = "table", width: int | None = None) -> str:
 
 def write_html(source: Source, path: Path | None = None) -> Path:
     """Write the report as one HTML file, by default into the run's folder, whole or not at all."""
-    from netlab.report import html, summary
+    from netlab.report import html, summary, whole_file
     from netlab.report.source import REPORT
 
     target = path or source.path / REPORT
     content = html.render(summary.summarise(source, figures=True)).encode("utf-8", "backslashreplace")
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            os.fchmod(stream.fileno(), 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    whole_file.replace(target, content)
     return target
 
 

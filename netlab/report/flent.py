@@ -12,9 +12,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from netlab.errors import InvalidInput
+from netlab.report import whole_file
 from netlab.report.environment import boards
 from netlab.report.source import Source
 
@@ -63,15 +62,7 @@ def write(source: Run, path: Path | None = None) -> Path:
     """
     target = path or source.path / f"{source.name}{SUFFIX}"
     content = gzip.compress(json.dumps(_document(source, target.name), allow_nan=False).encode(), mtime=0)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            os.fchmod(stream.fileno(), 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    whole_file.replace(target, content)
     return target
 
 
