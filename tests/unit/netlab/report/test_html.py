@@ -215,7 +215,7 @@ def test_writing_again_replaces_the_file_whole(complete: RunStore, monkeypatch: 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("netlab.report.os.replace", full)
+    monkeypatch.setattr("netlab.report.whole_file.os.replace", full)
     with pytest.raises(OSError, match="No space"):
         report.write_html(complete)
     assert path.read_bytes() == before
