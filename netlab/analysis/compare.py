@@ -8,6 +8,7 @@ told from nothing here either.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -43,10 +44,10 @@ FIGURES = (
 
 @dataclass(frozen=True)
 class Compared:
-    """One figure of one condition. `shift` is B less A, in the figure's unit; `share` of A's median.
+    """One figure of one condition. `share` is how far B lies above A, as a share of A: 0.2 is a fifth more.
 
-    `a` and `b` are medians over the runs' trials. `resolution` is what the A/A pairs cannot tell from nothing, as a
-    share too.
+    `a` and `b` are medians over the runs' trials, in the figure's unit. `resolution` is what the A/A pairs cannot
+    tell from nothing, as a share too.
     """
 
     topology: str
@@ -59,26 +60,24 @@ class Compared:
     trials_b: int = 0
     a: float | None = None
     b: float | None = None
-    shift: float | None = None
     share: float | None = None
-    shift_ci: Interval | None = None
     share_ci: Interval | None = None
     resolution: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
         told = {**vars(self), "figure": self.figure.key if self.figure else None}
-        told |= {key: own.as_dict() if (own := told[key]) else None for key in ("shift_ci", "share_ci")}
+        told["share_ci"] = self.share_ci.as_dict() if self.share_ci else None
         return {**told, "higher_is_better": self.figure.higher_is_better if self.figure else None}
 
 
 def compare(first: Run, second: Run, margin: float) -> list[Compared]:
     """Every condition of either run, in the order of the first; `margin` is the share within which two are the same.
 
-    A verdict `better` or `worse` needs an interval without zero in it, and a shift above the margin and above what
-    the A/A pairs leave open. `same` needs the whole interval within the margin (two one-sided tests: Schuirmann,
-    Journal of Pharmacokinetics and Biopharmaceutics 15(6), 1987; a 95 % interval, where 90 would do, is the more
-    careful choice). Between the two it is `not resolved`.
+    Changes are ratios. A verdict `better` or `worse` needs an interval without zero in it, and a change above the
+    margin and above what the A/A pairs leave open. `same` needs the whole interval within the margin (two one-sided
+    tests: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15(6), 1987; a 95 % interval, where 90 would
+    do, is the more careful choice). Between the two it is `not resolved`.
     """
     blocks_a, blocks_b = _blocks(first), _blocks(second)
     plan_a, plan_b = first.manifest.plan, second.manifest.plan
@@ -152,20 +151,21 @@ def _trials(blocks: Blocks) -> int:
 
 
 def _resolution(first: Blocks, again: Blocks, key: str) -> float | None:
-    """The largest shift between the halves of an A/A pair that is not ruled out, compared as two runs are.
-
-    As a share of the baseline's figure: a topology ten times as slow has a tenth of its rate, and of its noise.
-    """
-    reference = list(first.values(key).values())
-    shift = ranks.unpaired_shift(list(again.values(key).values()), reference)
-    if (
-        shift is None
-        or shift.low is None
-        or shift.high is None
-        or not (centre := float(np.median(reference))) > 0
-    ):
+    """The largest change between the halves of an A/A pair that is not ruled out, compared as two runs are."""
+    change = _change(list(again.values(key).values()), list(first.values(key).values()))
+    if change is None or change.low is None or change.high is None:
         return None
-    return max(abs(shift.low), abs(shift.high)) / centre
+    return max(abs(change.low), abs(change.high))
+
+
+def _change(values: Sequence[float], reference: Sequence[float]) -> ranks.Shift | None:
+    """The shift of the logarithms: of ratios, since what makes a run slower makes its noise greater too.
+
+    A ratio cannot fall below nothing, as a difference taken as a share can: trials of 50 us and of 12 would make an
+    interval that ends at -123 %.
+    """
+    above, below = ([value for value in own if value > 0] for own in (values, reference))
+    return ranks.unpaired_shift(np.log(above), np.log(below))
 
 
 def _compared(
@@ -176,41 +176,29 @@ def _compared(
     resolution: float | None,
     margin: float,
 ) -> Compared:
-    shift = ranks.unpaired_shift(b, a)
-    assert shift is not None
-    centre = float(np.median(a))
-    ci = None if shift.low is None or shift.high is None else Interval(shift.low, shift.high)
-    share_ci = Interval(ci.low / centre, ci.high / centre) if ci and centre > 0 else None
-    share = shift.estimate / centre if centre > 0 else None
+    change = _change(b, a)
+    counts: dict[str, Any] = {"figure": figure, "trials_a": len(a), "trials_b": len(b)}
+    counts |= {"a": float(np.median(a)), "b": float(np.median(b))}
+    if change is None:
+        return Compared(*named, verdict="insufficient samples", **counts)
+    known = change.low is not None and change.high is not None
     return Compared(
         *named,
-        verdict=_verdict(figure, shift.estimate, share, ci, share_ci, resolution, margin),
-        figure=figure,
-        trials_a=len(a),
-        trials_b=len(b),
-        a=centre,
-        b=float(np.median(b)),
-        shift=shift.estimate,
-        share=share,
-        shift_ci=ci,
-        share_ci=share_ci,
-        resolution=resolution,
+        verdict=_verdict(figure, change, resolution or 0.0, margin),
+        share=math.expm1(change.estimate),
+        share_ci=Interval(math.expm1(change.low or 0), math.expm1(change.high or 0)) if known else None,
+        resolution=None if resolution is None else math.expm1(resolution),
+        **counts,
     )
 
 
-def _verdict(
-    figure: Figure,
-    shift: float,
-    share: float | None,
-    ci: Interval | None,
-    share_ci: Interval | None,
-    resolution: float | None,
-    margin: float,
-) -> Verdict:
-    if ci is None:
+def _verdict(figure: Figure, change: ranks.Shift, resolution: float, margin: float) -> Verdict:
+    """Of a change of logarithms, as the resolution is one; `margin` is a share."""
+    if change.low is None or change.high is None:
         return "insufficient samples"
-    if share_ci is not None and -margin <= share_ci.low and share_ci.high <= margin:
+    if -margin <= math.expm1(change.low) and math.expm1(change.high) <= margin:
         return "same"
-    if ci.holds(0) or (share is not None and abs(share) <= max(margin, resolution or 0)):
+    small = abs(change.estimate) <= resolution or abs(math.expm1(change.estimate)) <= margin
+    if small or not change.excludes_zero:
         return "not resolved"
-    return "better" if (shift > 0) == figure.higher_is_better else "worse"
+    return "better" if (change.estimate > 0) == figure.higher_is_better else "worse"

@@ -7,7 +7,7 @@ histograms, or left the percentiles out (plugins/module_utils/measuring/merge.py
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from netlab.errors import NetlabError
 from netlab.report.row import Flag
 
 UNREADABLE = "samples_unreadable"
+UNDERSAMPLED = "percentile_undersampled"
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,22 @@ def _read(run: Run, line: Mapping[str, Any]) -> Reading:
 
 def _undersampled(metrics: Metrics) -> list[Flag]:
     count = number(metrics, "transactions")
-    unprinted = [
-        f"p{percent}"
-        for percent in (50, 90, 99)
-        if number(metrics, f"p{percent}_us") is not None and not combine.enough_beyond(count, percent)
-    ]
+    return undersampled(
+        count,
+        [
+            percent
+            for percent in (50, 90, 99)
+            if number(metrics, f"p{percent}_us") is not None and not combine.enough_beyond(count, percent)
+        ],
+    )
+
+
+def undersampled(count: float | None, unprinted: Sequence[int]) -> list[Flag]:
+    """A note on percentiles that are not printed; none if there are none."""
     if not unprinted:
         return []
     had = "an unknown number of" if count is None else f"{count:g}"
-    text = f"{had} transactions leave fewer than ten samples beyond {', '.join(unprinted)}: not printed"
-    return [Flag("percentile_undersampled", text)]
+    names = ", ".join(f"p{percent}" for percent in unprinted)
+    return [
+        Flag(UNDERSAMPLED, f"{had} transactions leave fewer than ten samples beyond {names}: not printed")
+    ]

@@ -81,7 +81,7 @@ def _row(empty: Row, good: Sequence[Reading], unfinished: list[Flag]) -> Row:
     runs: list[Metrics] = [reading.metrics for reading in good]
     found = [
         *unfinished,
-        *(flag for reading in good for flag in reading.flags),
+        *_of_runs(good),
         *_mixed_boards([reading.line for reading in good]),
         *_not_pooled(runs),
         *steadiness.warnings(good),
@@ -107,11 +107,30 @@ def _row(empty: Row, good: Sequence[Reading], unfinished: list[Flag]) -> Row:
     return replace(row, flags=flags.merge(found))
 
 
+def _of_runs(good: Sequence[Reading]) -> list[Flag]:
+    """What is to be said of each run; where samples are pooled, whether they are enough is said of all together."""
+    found = [flag for reading in good for flag in reading.flags]
+    if not _pooled(good):
+        return found
+    count = sum(reading.sampled.ordered.size for reading in good if reading.sampled is not None)
+    kept = [flag for flag in found if flag.rule != readings.UNDERSAMPLED]
+    return [
+        *kept,
+        *readings.undersampled(count, [p for p in (50, 90, 99) if not combine.enough_beyond(count, p)]),
+    ]
+
+
+def _pooled(good: Sequence[Reading]) -> bool:
+    """Whether every run has samples, so that percentiles are those of all together."""
+    return bool(good) and all(reading.sampled is not None for reading in good)
+
+
 def _percentiles(good: Sequence[Reading], runs: Sequence[Metrics]) -> dict[str, Any]:
     """Of all samples together where every run has them; else the median over the runs of each run's own."""
-    sampled = [reading.sampled for reading in good if reading.sampled is not None]
-    if sampled and len(sampled) == len(good):
-        together = [own.ordered for own in sampled if own.ordered.size]
+    if _pooled(good):
+        together = [
+            own.ordered for reading in good if (own := reading.sampled) is not None and own.ordered.size
+        ]
         if not together:
             return {}
         interval = bootstrap.of_pooled_median(together)

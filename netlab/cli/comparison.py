@@ -28,7 +28,7 @@ MEANINGS = {
 
 
 def document(a: RunStore, b: RunStore, found: Sequence[Compared], margin: float) -> dict[str, Any]:
-    """For `--json`. Shares are of A's figure; the shift is B less A."""
+    """For `--json`. Shares are of A's figure: 0.2 is that B's is a fifth higher."""
     one, other = _manifest(a), _manifest(b)
     return {
         "schema_version": 1,
@@ -89,7 +89,7 @@ def _sum(found: Sequence[Compared], margin: float) -> str:
     counts = Counter(own.verdict for own in found)
     words = {"same": f"the same within {margin:g} %"}
     told = ", ".join(f"{count} {words.get(verdict, verdict)}" for verdict, count in counts.items())
-    return f"B against A: {told}. A change is B's difference from A, the median of all between their trials."
+    return f"B against A: {told}. A change is B's over A's, the median of all ratios between their trials."
 
 
 def _percent(share: float) -> str:

@@ -216,6 +216,18 @@ def test_p999_needs_ten_thousand_samples(run: Run) -> None:
     assert analysis.rows(made)[0].p99_us is not None
 
 
+def test_samples_that_are_enough_together_are_not_called_too_few(run: Run) -> None:
+    few = [{"rule": "percentile_undersampled", "text": "too few transactions for p99"}]
+    for runs, found in ((2, None), (1, (1, "note"))):
+        made = run(topologies=["host"], blocks=runs)
+        with_samples(made, "host", *(sampled_trial(30_000, 600, seed) for seed in range(runs)))
+        for line in made.lines:
+            line["flags"] = few
+        [row] = analysis.rows(made)
+        assert (row.p99_us is None) == (runs == 1)
+        assert rules(row).get("percentile_undersampled") == found
+
+
 def test_a_run_without_samples_among_others_with_them(run: Run) -> None:
     """Percentiles cannot be pooled then: the median over the runs, of which one's is printed."""
     made = run(topologies=["host"], blocks=3)

@@ -199,4 +199,4 @@ def test_every_difference_of_the_environment_is_in_the_document(netlab) -> None:
     assert (cause["board"], cause["a"], cause["b"]) == ("board1", "performance", "powersave")
     own = said["conditions"][0]
     assert own["trials_a"] == own["trials_b"] == 8
-    assert own["shift_ci"]["low"] <= own["shift"] <= own["shift_ci"]["high"]
+    assert own["share_ci"]["low"] <= own["share"] <= own["share_ci"]["high"]
