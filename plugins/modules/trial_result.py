@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: trial_result
 short_description: A trial made whole, with the peer's counters
 description:
-  - Runs for a dut and is delegated to its peer, whose counters it reads (M(netlab.testbed.counters)). They become
-    C(counters.before.peer) and C(counters.after.peer) of the trial that the dut measured.
+  - Runs for a dut and is delegated to its peer, whose counters it reads: those of M(netlab.testbed.counters), but
+    without a module there. They become C(counters.before.peer) and C(counters.after.peer) of the dut's trial.
   - The reading after one trial is the one before the next; before the first, the task runs once without O(trial).
   - A peer that cannot be read does not lose the trial, which then has the flag C(peer_counters_missing).
 options:

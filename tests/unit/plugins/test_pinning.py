@@ -164,7 +164,7 @@ def nic(sys: Path, name: str, device: str | None, msi: tuple[int, ...] = ()) -> 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> tuple[Path, Path]:
-    """/sys/class/net and /proc: a platform device, a PCI one, a virtio one, and a veth whose name is in use elsewhere."""
+    """/sys/class/net and /proc: a platform device, a PCI one, a virtio one, and a veth with a name used elsewhere."""
     sys, proc = tmp_path / "net", tmp_path / "proc"
     nic(sys, "eth0", "f2000000.ethernet")
     nic(sys, "enp1s0", "0000:01:00.0", msi=(40, 41))

@@ -32,18 +32,27 @@ class Task:
 
 
 class Action(ActionModule):
-    """Without Ansible around it: ``peer`` is what the module on the peer gives, or the error that it raises."""
+    """Without Ansible around it: ``peer`` is what a command on the peer ends with, or the error that it raises."""
 
     def __init__(self, peer: Any, **args: Any) -> None:
         self._task = Task(**args)
         self.peer = peer
-        self.asked: list[dict[str, Any]] = []
+        self.asked: list[str] = []
 
-    def _execute_module(self, **call: Any) -> dict[str, Any]:
-        self.asked.append(call)
+    def _low_level_execute_command(self, command: str, **others: Any) -> dict[str, Any]:
+        self.asked.append(command)
         if isinstance(self.peer, Exception):
             raise self.peer
         return dict(self.peer)
+
+
+def printed(resent: int) -> dict[str, Any]:
+    """As cat ends with /proc/net/snmp and /proc/net/dev of a peer."""
+    text = (
+        f"Tcp: RtoAlgorithm RetransSegs\nTcp: 1 {resent}\n  eth0: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n"
+        f"  eth1: {resent} 0 0 0 0 0 0 0 5 0 0 0 0 0 0 0\n"
+    )
+    return {"rc": 1, "stdout": text, "stderr": "cat: /proc/net/softnet_stat: No such file or directory"}
 
 
 @pytest.fixture(autouse=True)
@@ -53,22 +62,20 @@ def base(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_reading_after_one_trial_is_the_one_before_the_next() -> None:
     facts: dict[str, Any] = {}
-    trials = []
+    trials: list[Any] = []
     for number, arguments in enumerate([{}, *[{"trial": SPEC, "measured": MEASURED}] * 2]):
-        action = Action({"counters": {"sent": number}}, interfaces=["eth1"], **arguments)
+        action = Action(printed(number), interfaces=["eth1"], **arguments)
         result = action.run(task_vars={"inventory_hostname": "board1", "ansible_facts": facts})
         facts = result["ansible_facts"]
         trials.append(result.get("trial"))
-        assert action.asked[0]["module_args"] == {"interfaces": ["eth1"]}
+        assert action.asked[0].startswith("cat /proc/net/snmp ")
     assert trials[0] is None
-    assert [
-        (trial["counters"]["before"]["peer"], trial["counters"]["after"]["peer"])
-        for trial in trials[1:]
-        if trial
-    ] == [
-        ({"sent": 0}, {"sent": 1}),
-        ({"sent": 1}, {"sent": 2}),
+    peers = [
+        (trial["counters"]["before"]["peer"], trial["counters"]["after"]["peer"]) for trial in trials[1:]
     ]
+    resent = [tuple(reading["tcp_retransmitted_segments"] for reading in pair) for pair in peers]
+    assert resent == [(0, 1), (1, 2)]
+    assert peers[0][0]["interfaces"].keys() == {"eth1"}
     assert trials[1]["counters"]["before"]["board"] == {"a": 1}
     assert trials[1]["flags"] == MEASURED["flags"]
 
@@ -77,8 +84,7 @@ def test_the_reading_after_one_trial_is_the_one_before_the_next() -> None:
     ("peer", "words"),
     [
         (AnsibleConnectionFailure("board2 is not up"), "board2 is not up"),
-        ({"failed": True, "msg": "no python"}, "no python"),
-        ({}, "the module told none"),
+        ({"rc": 127, "stdout": "\n", "stderr": "cat: not found"}, "127: cat: not found"),
     ],
 )
 def test_a_peer_that_cannot_be_read_does_not_lose_the_trial(peer: Any, words: str) -> None:
