@@ -5,6 +5,7 @@ NetlabError                 1
 ├── PlayFailed              1   a play failed on a board (and was rolled back)
 ├── InvalidInput            2   usage, inventory, plan or variables; nothing was touched
 ├── NotSupported            3   this board cannot do that
+├── Locked                  3   somebody else has a board now; nothing was touched
 ├── BoardUnreachable        4   Ansible could not reach a board
 ├── RuleBroken              5   measured, but the figures break a rule
 └── Interrupted           130   Ctrl-C (after rollback)
@@ -61,6 +62,16 @@ class InvalidInput(NetlabError):
 
 class NotSupported(NetlabError):
     exit_code = 3
+
+
+class Locked(NetlabError):
+    """`standings`: what is known of each holder, see the collection's lock_holder.py."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, standings: Sequence[str] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.standings = tuple(standings)
 
 
 class BoardUnreachable(NetlabError):

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from netlab.cli.options import DEFAULT_INVENTORY, DEFAULT_RESULTS, Inventory, Json, Results, Verbose
+from netlab.cli.options import (
+    DEFAULT_INVENTORY,
+    DEFAULT_RESULTS,
+    BreakLock,
+    Inventory,
+    Json,
+    Results,
+    Verbose,
+    Wait,
+)
 
 DEFAULT_PLAN = "demo"
 
@@ -41,6 +50,8 @@ def command(
         typer.Option(envvar="NETLAB_RESUME", metavar="RUN", help="Go on with a run that was cut off."),
     ] = None,
     results: Results = DEFAULT_RESULTS,
+    wait: Wait = None,
+    break_lock: BreakLock = False,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -51,7 +62,7 @@ def command(
     from netlab.cli import benching, inputs
     from netlab.cli import dry_run as dry
     from netlab.cli.estimate import estimate, learn
-    from netlab.cli.session import session
+    from netlab.cli.session import Claim, session
 
     left_out = []
     if resume is not None:
@@ -73,7 +84,7 @@ def command(
     else:
         benching.same_duts(store, boards)
         store.resume()
-    with session(boards, verbose=verbose) as work:
+    with session(boards, verbose=verbose, claim=Claim(wait, break_lock, until="status")) as work:
         measurement = benching.measure(work, store)
     benching.show(store, json=json)
     if error := measurement.verdict():

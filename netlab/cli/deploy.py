@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from netlab.cli.options import DEFAULT_INVENTORY, Inventory, Topology, Verbose
+from netlab.cli.options import DEFAULT_INVENTORY, BreakLock, Inventory, Topology, Verbose, Wait
 
 
 def command(
@@ -24,6 +24,8 @@ def command(
     diff: Annotated[
         bool, typer.Option("--diff", envvar="NETLAB_DIFF", help="Print each change of each board.")
     ] = False,
+    wait: Wait = None,
+    break_lock: BreakLock = False,
     verbose: Verbose = False,
 ) -> None:
     """Build a topology on every board, guests included.
@@ -31,14 +33,14 @@ def command(
     It takes the place of the topology that is there. One that fails or is interrupted is rolled back.
     """
     from netlab.cli import inputs, present
-    from netlab.cli.session import session
+    from netlab.cli.session import Claim, session
 
     name = inputs.topology_name(topology)
     boards = inputs.checked_inventory(inventory, guests)
     variables: dict[str, Any] = {"testbed_topology": name}
     if guests is not None:
         variables["guest_count"] = guests
-    with session(boards, verbose=verbose) as work:
+    with session(boards, verbose=verbose, claim=Claim(wait, break_lock)) as work:
         listeners = (present.Diffs(),) if diff else ()
         performed = work.change("deploy", variables, check=check, diff=diff, listeners=listeners)
     present.deployment(name, performed.or_raise(), check=check)

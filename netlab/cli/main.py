@@ -12,6 +12,7 @@ import typer
 from typer.main import get_command
 
 from netlab.cli.app import app
+from netlab.cli.options import without_number
 from netlab.errors import InvalidInput, NetlabError
 
 # Every misuse of the command line; typer gives out only the errors below this class, not the class itself.
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Runs `netlab ARGUMENTS`; gives the exit status."""
     try:
-        status = get_command(app).main(list(arguments), prog_name="netlab", standalone_mode=False)
+        status = get_command(app).main(without_number(arguments), prog_name="netlab", standalone_mode=False)
     except NetlabError as error:
         return complain(error)
     except UsageError as error:

@@ -10,10 +10,18 @@ from typing import Any
 
 from netlab.cli.estimate import Estimate
 from netlab.cli.options import DEFAULT_RESULTS
-from netlab.cli.session import Session
+from netlab.cli.session import Session, remedy
 from netlab.cli.surroundings import Flag, Surroundings
 from netlab.collection import inventory_option
-from netlab.errors import BoardUnreachable, Interrupted, NetlabError, NotSupported, PlayFailed, RuleBroken
+from netlab.errors import (
+    BoardUnreachable,
+    Interrupted,
+    Locked,
+    NetlabError,
+    NotSupported,
+    PlayFailed,
+    RuleBroken,
+)
 from netlab.play.events import Event
 from netlab.play.outcome import Outcome, trial_of
 from netlab.play.runner import Listener
@@ -69,7 +77,8 @@ class Measurement:
         except BaseException as error:
             self.store.finish("interrupted")
             if isinstance(error, NetlabError):
-                error.hint = self._try(f"bench --resume {self.store.name}", inventory=True)
+                again = self._try(f"bench --resume {self.store.name}", inventory=True)
+                error.hint = remedy(error, again) if isinstance(error, Locked) else again
             raise
         try:
             self.surroundings.after()
@@ -137,7 +146,7 @@ class Measurement:
         match performed.error:
             case None:
                 self._without_result(specs, told, "the play ended without a result for this trial")
-            case Interrupted():
+            case Interrupted() | Locked():
                 raise performed.error
             case BoardUnreachable():
                 self._record(self._silent(specs, told), "skipped", str(performed.error))

@@ -64,7 +64,7 @@ def status(outcome: Outcome, inventory: Inventory) -> None:
     rows: list[list[Any]] = []
     for board in inventory.boards:
         report = outcome.reports.get(board)
-        if report is None:
+        if report is None or report.get("state") == "not up":
             why = "unreachable" if board in unreachable else "not up"
             rows.append([board, None, why, None, None, None])
             continue
@@ -72,6 +72,15 @@ def status(outcome: Outcome, inventory: Inventory) -> None:
         rows.append([board, *(report.get(key) or None for key in keys), guests[0]])
         rows += [[*[""] * (1 + len(keys)), guest] for guest in guests[1:]]
     output.table(["board", *keys, "guests"], rows)
+    held = {
+        board: lock for board in inventory.boards if (lock := (outcome.reports.get(board) or {}).get("lock"))
+    }
+    for text in [""] * bool(held) + [f"{board} is {_lock(lock)}" for board, lock in held.items()]:
+        output.line(text)
+
+
+def _lock(lock: Mapping[str, Any]) -> str:
+    return f"{lock['says']}{' (stale)' if lock.get('stale') else ''}"
 
 
 def abilities(outcome: Outcome, topologies: Sequence[str], instruments: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netlab.cli.session import Session
-from netlab.errors import BoardUnreachable, Interrupted, NetlabError
+from netlab.errors import BoardUnreachable, Interrupted, Locked, NetlabError
 from netlab.results import RunStore
 
 Flag = dict[str, str]
@@ -33,7 +33,7 @@ class Surroundings:
         reports, error = self._read(variables)
         if error is None and set(reports) < set(self.work.inventory.boards):
             deployed = self.work.change("deploy", topology)
-            if isinstance(deployed.error, Interrupted | BoardUnreachable):
+            if isinstance(deployed.error, Interrupted | BoardUnreachable | Locked):
                 raise deployed.error
             if deployed.error is None:  # else the block's own deployment fails as well, and is recorded
                 reports, error = self._read(variables)
@@ -62,7 +62,7 @@ class Surroundings:
 
     def _read(self, variables: Mapping[str, Any]) -> tuple[Mapping[str, Any], NetlabError | None]:
         performed = self.work.read(PLAYBOOK, variables)
-        if isinstance(performed.error, Interrupted | BoardUnreachable):
+        if isinstance(performed.error, Interrupted | BoardUnreachable | Locked):
             raise performed.error
         return performed.outcome.reports, performed.error
 
@@ -74,7 +74,7 @@ def _environments(reports: Mapping[str, Any]) -> dict[str, Any]:
 def _not_quiet(quiet: Mapping[str, Any]) -> list[Flag]:
     """One flag for all boards that were not; boards of one machine say the same."""
     said: dict[str, list[str]] = {}
-    for board, told in quiet.items():
+    for board, told in sorted(quiet.items()):
         if not told.get("quiet"):
             said.setdefault(str(told.get("said", "not quiet")), []).append(board)
     text = "; ".join(f"{', '.join(boards)}: {words}" for words, boards in said.items())

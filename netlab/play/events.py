@@ -13,7 +13,17 @@ from netlab.play.explain import explain
 # (What `packages` installs stays, by design.)
 INERT = frozenset(
     [
-        *("assert", "fail", "debug", "validate_argument_spec", "require", "report", "board_info", "packages"),
+        *(
+            "assert",
+            "fail",
+            "debug",
+            "validate_argument_spec",
+            "require",
+            "report",
+            "board_info",
+            "packages",
+            "lock",
+        ),
         *("set_fact", "group_by", "add_host", "meta", "include_role", "include_tasks", "include_vars"),
     ]
 )
@@ -61,7 +71,8 @@ class TaskSkipped(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class TaskFailed(Event):
-    """`unmet`: what the board lacks, in words, if the task is the one that asks what a board can do."""
+    """`unmet`: what the board lacks, in words, if the task is the one that asks what a board can do.
+    `refused_by`: who holds the boards, each entry with `boards`, `standing` and `says`, if that is why."""
 
     board: str
     task: str
@@ -71,6 +82,7 @@ class TaskFailed(Event):
     ignored: bool = False
     inert: bool = False
     role: str = ""
+    refused_by: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +160,8 @@ def from_runner(raw: Mapping[str, Any]) -> Event | None:
                 seconds=seconds,
                 unmet=tuple(str(message) for message in result.get("unmet") or ()),
                 ignored=bool(data.get("ignore_errors")),
-                inert=inert,
+                refused_by=tuple(result.get("refused_by") or ()),
+                inert=inert or bool(result.get("refused_by")),  # who was refused has done nothing
                 role=str(data.get("role") or ""),
                 text=text,
             )

@@ -6,13 +6,21 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from netlab.collection import inventory_option
-from netlab.errors import BoardUnreachable, Interrupted, InvalidInput, NetlabError, NotSupported, PlayFailed
+from netlab.errors import (
+    BoardUnreachable,
+    Interrupted,
+    InvalidInput,
+    Locked,
+    NetlabError,
+    NotSupported,
+    PlayFailed,
+)
 from netlab.play.events import (
     Event,
     Finished,
@@ -138,6 +146,8 @@ class Outcome:
                     hint="put at least one board into the group duts and one into the group peers",
                 )
             return None
+        if refused := [entry for failure in self.failures for entry in failure.refused_by]:
+            return _locked(refused)
         again = inventory_option(self.inventory)
         if self.unmet:
             asked = self.play.endswith(".check")
@@ -166,6 +176,17 @@ def _ansible() -> str:
     """The program as the user has to call it: in a virtual environment that is not activated, by its path."""
     beside = Path(sys.executable).parent / "ansible"
     return "ansible" if shutil.which("ansible") or not beside.exists() else shlex.quote(str(beside))
+
+
+def _locked(refused: Sequence[Mapping[str, Any]]) -> Locked:
+    """Boards of one machine are refused by one task, or by one each that says the same."""
+    boards: dict[str, set[str]] = {}
+    standings: dict[str, str] = {}
+    for entry in refused:
+        boards.setdefault(str(entry["says"]), set()).update(entry["boards"])
+        standings[str(entry["says"])] = str(entry["standing"])
+    lines = [f"{', '.join(sorted(names))}: {says}" for says, names in boards.items()]
+    return Locked("\n".join(lines), standings=list(standings.values()))
 
 
 def _words(error: Exception) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netlab.collection import inventory_option
-from netlab.errors import NetlabError
-from netlab.play import logs
+from netlab.errors import Locked, NetlabError
+from netlab.play import locks, logs
 from netlab.play.interrupt import Interrupt
 from netlab.play.outcome import Outcome
 from netlab.play.progress import Progress
@@ -43,14 +43,19 @@ def perform(
     *,
     undo: bool = False,
     listeners: Sequence[Listener] = (),
+    always: Sequence[Listener] = (),
 ) -> Performed:
-    """Runs `play`; with `undo`, one that failed after touching a board is rolled back as well."""
-    outcome = _shown(play, progress, interrupt, listeners)
+    """Runs `play`; with `undo`, one that failed after touching a board is rolled back as well.
+
+    `always` are told of the rollback too.
+    """
+    outcome = _shown(play, progress, interrupt, [*listeners, *always])
     error = outcome.error()
     if error is not None:
-        _say_log(error, outcome)
+        if not isinstance(error, Locked):  # which says all there is to say
+            _say_log(error, outcome)
         if undo and not play.check:
-            _add(error, *_rolled_back(play, outcome, progress, interrupt))
+            _add(error, *_rolled_back(play, outcome, progress, interrupt, always))
     return Performed(outcome, error)
 
 
@@ -65,13 +70,14 @@ def _shown(
 
 
 def _rolled_back(
-    play: Play, failed: Outcome, progress: Progress, interrupt: Interrupt
+    play: Play, failed: Outcome, progress: Progress, interrupt: Interrupt, always: Sequence[Listener]
 ) -> tuple[str, str | None]:
     """What became of the boards, in words, and the command that helps if that is not enough."""
     if not failed.touched:
         return "nothing was changed on any board", None
     with interrupt.shielded():
-        outcome = _shown(Play(ROLLBACK, play.inventory), progress, interrupt)
+        undoing = Play(ROLLBACK, play.inventory, locks.variables(play.extravars))
+        outcome = _shown(undoing, progress, interrupt, always)
     error = outcome.error()
     if error is None:
         return "rolled back: all that netlab had changed on the boards is undone", None

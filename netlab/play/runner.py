@@ -25,7 +25,7 @@ from netlab import collection, settings
 from netlab.play.events import Event, Printed, from_runner
 from netlab.play.interrupt import Interrupt
 from netlab.play.outcome import Outcome
-from netlab.play.processes import kill_below
+from netlab.play.processes import kill_below, mark
 from netlab.play.terminal import closed_at_once
 
 POLL = 0.2  # seconds between two looks at the interrupt, the deadline and the clock of the progress display
@@ -216,6 +216,8 @@ def environment(private: Path) -> dict[str, str]:
         "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "True",
         "ANSIBLE_LOCALHOST_WARNING": "False",
         "ANSIBLE_NOCOLOR": "True",
+        # by which it is told that a holder of boards, even if it was killed, still has something running
+        "NETLAB_HOLDER": mark(),
         "ANSIBLE_NOCOWS": "True",
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
         "ANSIBLE_CALLBACKS_ENABLED": f"{collection.NAME}.module_cache",

@@ -17,6 +17,9 @@ options:
     description: Whether to ask the board's libvirtd for its guests too.
     type: bool
     default: false
+  lock:
+    description: The name of the board's lock, empty for a machine's own, to tell who has it too.
+    type: str
 author: netlab-testbed maintainers (@netlab-testbed)
 attributes:
   check_mode: {support: full, description: Changes nothing.}
@@ -43,6 +46,10 @@ guests:
   type: list
   elements: dict
   returned: when asked for
+lock:
+  description: Who holds the board's lock, null where nobody does, with O(lock).
+  type: dict
+  returned: when asked for
 libvirt:
   description: Whether a libvirtd answers, with O(guests).
   type: bool
@@ -53,7 +60,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils import board_facts, domain_ops, link_ops
+from ansible_collections.netlab.testbed.plugins.module_utils import board_facts, domain_ops, link_ops, lock
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
@@ -94,7 +101,11 @@ def _state(domain: dict[str, Any] | None) -> str:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"nic": {"type": "str"}, "guests": {"type": "bool", "default": False}},
+        argument_spec={
+            "nic": {"type": "str"},
+            "guests": {"type": "bool", "default": False},
+            "lock": {"type": "str"},
+        },
         supports_check_mode=True,
     )
     try:
@@ -102,6 +113,8 @@ def main() -> None:
             "board": board_facts.gather(module.params["nic"], link_ops.read()),
             "deployment": Ledger("topology").deployment(),
         }
+        if module.params["lock"] is not None:
+            result["lock"] = lock.read(module.params["lock"])
         if module.params["guests"]:
             found = domains()
             result["libvirt"] = found is not None

@@ -32,6 +32,12 @@ options:
     elements: str
     choices: [topology, board]
     default: [topology, board]
+  lock:
+    description:
+      - Whether the board's lock has a say, see M(netlab.testbed.lock). V(state=compare) fails where somebody else has
+        it, and V(state=ready) gives it back at the end.
+      - The controller fills in who asks.
+    type: raw
 author: netlab-testbed maintainers (@netlab-testbed)
 attributes:
   check_mode: {support: full, description: Says what would be done.}
@@ -59,6 +65,11 @@ drift:
   type: list
   elements: str
   returned: when asked for
+unlocked:
+  description: Boards whose locks were given back.
+  type: list
+  elements: str
+  returned: with O(lock)
 undone:
   description: What was undone, in words.
   type: list
@@ -70,6 +81,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.netlab.testbed.plugins.module_utils import lock
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
 from ansible_collections.netlab.testbed.plugins.module_utils.observe import drift, observe
@@ -106,8 +118,27 @@ def undo(module: AnsibleModule, scopes: list[str]) -> list[str]:
     return undone
 
 
-def finish(module: AnsibleModule, changed: bool, undone: list[str]) -> NoReturn:
+def not_ours(module: AnsibleModule) -> None:
+    """Ends the module where somebody else has the board; forgets a holder that is no more."""
+    asked = module.params["lock"]
+    if not asked:
+        return
+    if asked["replacing"]:
+        lock.give_back(asked["boards"], asked["replacing"])
+    if held := lock.others(asked["boards"], asked["holder"]["token"]):
+        module.exit_json(changed=False, held=held)
+
+
+def given_back(module: AnsibleModule) -> dict[str, Any]:
+    asked = module.params["lock"]
+    if not asked or not asked["release"]:
+        return {}
+    return {"unlocked": lock.give_back(asked["boards"], {asked["holder"]["token"]})}
+
+
+def finish(module: AnsibleModule, changed: bool, undone: list[str], **result: Any) -> NoReturn:
     module.exit_json(
+        **result,
         changed=changed,
         undone=undone,
         deployment=Ledger("topology").deployment(),
@@ -124,6 +155,7 @@ def main() -> None:
             "scopes": {
                 "type": "list", "elements": "str", "choices": ["topology", "board"], "default": ["topology", "board"],
             },
+            **lock.OPTION,
         },
         required_if=[("state", "open", ("topology",)), ("state", "ready", ("topology",))],
         supports_check_mode=True,
@@ -132,7 +164,9 @@ def main() -> None:
     ledger = Ledger("topology")
     undone: list[str] = []
     changed = False
+    unlocked: dict[str, Any] = {}
     try:
+        not_ours(module)
         if state == "absent":
             undone = undo(module, module.params["scopes"])
             changed = bool(undone)
@@ -148,12 +182,13 @@ def main() -> None:
         elif state == "ready" and not module.check_mode:
             facts = {**module.params["facts"], "topology": module.params["topology"]}
             changed = ledger.note(state="ready", observed=observe(), **facts)
+            unlocked = given_back(module)
         elif state == "compare":
             # nothing deployed: nothing to read, and perhaps nothing to read it with
             recorded = ledger.deployment().get("observed")
             changes = drift(recorded, observe(whatever_is_there=True)) if recorded is not None else []
             module.exit_json(changed=False, undone=[], deployment=ledger.deployment(), drift=changes)
-        finish(module, changed, undone)
+        finish(module, changed, undone, **unlocked)
     except BoardError as error:
         fail(module, error)
 

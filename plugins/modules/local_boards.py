@@ -27,6 +27,12 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  lock:
+    description:
+      - Whether to give the boards' locks back at the end, see M(netlab.testbed.lock). Nothing is done where somebody
+        else has one of them.
+      - The controller fills in who asks.
+    type: raw
 author: netlab-testbed maintainers (@netlab-testbed)
 attributes:
   check_mode: {support: full, description: Says what would be done.}
@@ -46,6 +52,11 @@ boards:
   description: Names of the boards that are up, and the pid of each one's init.
   type: dict
   returned: always
+unlocked:
+  description: Boards whose locks were given back.
+  type: list
+  elements: str
+  returned: with O(lock)
 steps:
   description: What was done, or would be, in words.
   type: list
@@ -57,7 +68,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils import local_board
+from ansible_collections.netlab.testbed.plugins.module_utils import local_board, lock
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail, finish
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
 
@@ -87,11 +98,16 @@ def main() -> None:
             "boards": {"type": "list", "elements": "str", "required": True},
             "cables": {"type": "list", "elements": "dict", "default": []},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            **lock.OPTION,
         },
         supports_check_mode=True,
     )
     names: list[str] = module.params["boards"]
+    asked = module.params["lock"]
+    unlocked: dict[str, Any] = {}
     try:
+        if asked and (held := lock.others(asked["boards"], asked["holder"]["token"])):
+            module.exit_json(changed=False, held=held)
         up = set(local_board.current_boards())
         state = module.params["state"]
         if state == "absent":
@@ -108,9 +124,12 @@ def main() -> None:
         if not module.check_mode:
             for step in steps:
                 step.run()
+            if asked:
+                tokens = {asked["holder"]["token"]}
+                unlocked["unlocked"] = lock.give_back(asked["boards"], tokens)
     except BoardError as error:
         fail(module, error)
-    finish(module, steps, boards={name: local_board.board_pid(name) for name in names})
+    finish(module, steps, boards={name: local_board.board_pid(name) for name in names}, **unlocked)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,12 @@ options:
     description: Names of further packages, by the architecture of the machine that they are installed on.
     type: dict
     default: {}
+  lock:
+    description:
+      - Whether to take the locks of the play's boards first, those that the same machine keeps, see
+        M(netlab.testbed.lock). Nothing is installed where somebody else has one of them.
+      - The controller fills in who asks.
+    type: raw
 author: netlab-testbed maintainers (@netlab-testbed)
 attributes:
   check_mode: {support: full, description: Says what would be installed.}
@@ -50,6 +56,11 @@ downloaded:
   type: list
   elements: str
   returned: always
+locked:
+  description: Boards whose locks are held now.
+  type: list
+  elements: str
+  returned: with O(lock)
 versions:
   description: The version of each of the packages that is installed, by name.
   type: dict
@@ -58,9 +69,11 @@ versions:
 
 import platform
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.netlab.testbed.plugins.module_utils import lock
 from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_install import (
     CACHE,
     Installation,
@@ -106,6 +119,7 @@ def main() -> None:
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
             "names_by_arch": {"type": "dict", "default": {}},
+            **lock.OPTION,
         },
         supports_check_mode=True,
     )
@@ -113,7 +127,13 @@ def main() -> None:
     names = list(dict.fromkeys([*module.params["names"], *further]))
     added: list[str] = []
     downloaded: list[str] = []
+    asked = module.params["lock"]
+    locked: dict[str, Any] = {}
     try:
+        if asked:
+            if held := lock.take(asked["boards"], asked["holder"], asked["replacing"]):
+                module.exit_json(changed=False, held=held)
+            locked["locked"] = asked["boards"]
         present = installed(names)
         missing = [name for name in names if name not in present]
         if missing and module.check_mode:
@@ -129,6 +149,7 @@ def main() -> None:
         downloaded=downloaded,
         versions=present,
         diff={"before": "", "after": "".join(f"install {name}\n" for name in added)},
+        **locked,
     )
 
 
