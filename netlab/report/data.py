@@ -7,6 +7,7 @@ import csv
 import io
 import json
 
+from netlab.report import published_text
 from netlab.report.row import Row
 from netlab.report.summary import Summary
 
@@ -32,6 +33,7 @@ def render_json(summary: Summary) -> str:
         "unquiet": [str(one) for one in summary.environment.unquiet],
         "rows": [row.as_dict() for row in summary.rows],
         "notes": [vars(note) for note in summary.notes],
+        "published": published_text.as_dicts(summary),
     }
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netlab.report import differences
+from netlab.report import differences, protocol, published, published_text
 from netlab.report.figures import figures_of
 from netlab.report.summary import Summary, Table, TableRow, combination, order_by_block, plan_lines
 from netlab.report.text import figure as number
@@ -42,6 +42,10 @@ def render(summary: Summary) -> str:
         outcomes=outcomes,
         trials=[_trial(line) for line in outcomes],
         commands=commands(outcomes),
+        publications=[(own, protocol.differences(own, summary)) for own in published.published(summary)],
+        published_headers=published_text.headers(),
+        published_labels=published_text.labels(),
+        published_cells=published_text.cells,
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from netlab.report import differences
+from netlab.report import differences, published_text
 from netlab.report.footnotes import Footnote
 from netlab.report.summary import Summary, Table
 from netlab.report.table import cells, headers
@@ -26,6 +26,7 @@ def render(summary: Summary) -> str:
                 parts.append(_plain(said))
     if summary.footnotes:
         parts.append("\n".join(line for note in summary.footnotes for line in _footnote(note)))
+    parts += published_text.markdown(summary)
     for note in summary.notes:
         parts.append(f"**{note.title}.** {_plain(note.text)}")
         if note.command:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tabulate import SEPARATING_LINE, tabulate
 
-from netlab.report import differences
+from netlab.report import differences, published_text
 from netlab.report.footnotes import Footnote
 from netlab.report.source import REPORT
 from netlab.report.summary import Summary, Table, TableRow
@@ -39,6 +39,7 @@ def render(summary: Summary, width: int | None = None) -> str:
     parts = [_table(summary, table, width) for table in summary.tables]
     if summary.footnotes:
         parts.append("\n".join(_footnote(note, width) for note in summary.footnotes))
+    parts += published_text.text(summary, width)
     parts += [
         wrapped(f"{note.title}: {note.text} {_brief(note.command)}", width, indent="  ", first="")
         for note in summary.notes
