@@ -20,6 +20,7 @@ from tests.integration.tcg_guest import tcg_guest
 
 pytestmark = [pytest.mark.needs("apt-get", "dpkg-deb"), pytest.mark.timeout(300)]
 
+PROGRAMS = {"irtt": ["usr/bin/irtt"], "sockperf": ["usr/bin/sockperf"]}  # as the instruments' roles have them
 FILES = {path.name: path.read_text() for path in (ROOT / "roles/guest_image/files").iterdir()}
 ARCHITECTURES = ["x86_64", "aarch64"]
 NOBODY = 65534
@@ -29,7 +30,7 @@ def image(arch: str) -> dict[str, Any]:
     """This machine's image, built if it is not there."""
     if os.geteuid() != 0:
         pytest.skip("needs root: the machine's cache of images is root's")
-    result = run_module("guest_image", {"arch": arch, "files": FILES}, seconds=280)
+    result = run_module("guest_image", {"arch": arch, "files": FILES, "programs": PROGRAMS}, seconds=280)
     if result.get("failed"):
         if "resolve" in result["msg"] or "Could not connect" in result["msg"]:
             pytest.skip(f"no mirror is reachable: {result['msg']}")
@@ -67,7 +68,12 @@ def test_guest_boots_and_does_what_a_measurement_needs(arch: str, tmp_path: Path
         figures = dict(line.split("=") for line in out.split() if "=" in line)
         assert float(figures["TRANSACTION_RATE"]) > 10
         assert float(figures["P99_LATENCY"]) > 0
-        for argv in (("irtt", "version"), ("ethtool", "-i", "eth0"), ("ping", "-c", "1", "127.0.0.1")):
+        for argv in (
+            ("irtt", "version"),
+            ("sockperf", "--version"),
+            ("ethtool", "-i", "eth0"),
+            ("ping", "-c", "1", "127.0.0.1"),
+        ):
             status, out, err = guest.run(*argv)
             assert status == 0, f"{argv}: {err}"
         assert guest.run("lsmod")[1].count("Not tainted") == 1
@@ -81,7 +87,9 @@ def test_images_name_every_package_and_are_their_content(tmp_path: Path) -> None
     assert hashlib.sha256(b"".join(digests)).hexdigest().startswith(built["hash"])
     assert Path(built["kernel"]).parent.name == built["hash"]
     packages = built["recipe"]["packages"]
-    assert {"busybox-static", "ethtool", "irtt", "libc6", "netperf", "qemu-guest-agent"} <= set(packages)
+    assert {"busybox-static", "ethtool", "irtt", "libc6", "netperf", "qemu-guest-agent", "sockperf"} <= set(
+        packages
+    )
     assert sum(name.startswith("linux-image-") for name in packages) == 1
 
 
@@ -94,19 +102,19 @@ import json, os, pathlib, sys
 os.environ["PATH"] = "/nowhere"
 sys.path.insert(0, {str(ROOT / ".collections")!r})
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.image import GuestImage, recipe_for
-found = GuestImage(recipe_for("x86_64", json.load(sys.stdin))).current()
+found = GuestImage(recipe_for("x86_64", *json.load(sys.stdin))).current()
 print(found["hash"])
 """
     done = subprocess.run(
         [PYTHON, "-c", script],
-        input=json.dumps(FILES),
+        input=json.dumps([FILES, PROGRAMS]),
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
     assert done.stdout.strip() == built["hash"]
-    again = run_module("guest_image", {"arch": "x86_64", "files": FILES})
+    again = run_module("guest_image", {"arch": "x86_64", "files": FILES, "programs": PROGRAMS})
     assert not again["changed"]
 
 
@@ -115,7 +123,7 @@ import json, pathlib, sys
 sys.path.insert(0, sys.argv.pop(1))
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.image import GuestImage, recipe_for
 cache, arch = sys.argv[1:]
-changed, image = GuestImage(recipe_for(arch, json.load(sys.stdin)), pathlib.Path(cache)).build()
+changed, image = GuestImage(recipe_for(arch, *json.load(sys.stdin)), pathlib.Path(cache)).build()
 assert changed
 print(json.dumps(image))
 """
@@ -142,7 +150,7 @@ def test_anybody_builds_the_same_image(arch: str, folder_of_nobody: Path) -> Non
     user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
     done = subprocess.run(
         [PYTHON, "-B", "-c", BUILD, str(folder_of_nobody), str(folder_of_nobody / "cache"), arch],
-        input=json.dumps(FILES), capture_output=True, text=True, timeout=280, check=False,
+        input=json.dumps([FILES, PROGRAMS]), capture_output=True, text=True, timeout=280, check=False,
         cwd="/", umask=0o077, env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "TZ": "Asia/Tokyo"},
         **user,  # type: ignore[call-overload]
     )  # fmt: skip

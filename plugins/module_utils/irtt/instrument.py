@@ -48,6 +48,9 @@ class Irtt:
     def servers(self, address: str, port: int) -> list[Server]:
         return [Server(server_command(address, port), "udp")]
 
+    def check_together(self, asked: Asked, flows: Sequence[Flow]) -> None:
+        """Its server tells clients apart by a token."""
+
     def expected_s(self, asked: Asked) -> float | None:
         return asked.duration_s + SETTING_UP_S
 

@@ -88,7 +88,7 @@ def why_it_failed(output: Output) -> str:
     if output.rc in (126, 127):
         return f"irtt cannot be run: {quote(printed[-1]) if printed else f'status {output.rc}'}"
     said = f": {quote(' / '.join(printed[-2:]), 200)}" if printed else " and said nothing"
-    if any("OpenTimeout" in line for line in printed):
+    if any(word in said for word in ("OpenTimeout", "connection refused")):
         return f"no irtt server answers{said}"
     how = f"by signal {-output.rc}" if output.rc < 0 else f"with status {output.rc}"
     return f"irtt ended {how}{said}"
@@ -124,13 +124,13 @@ def _probe(number: int, trip: Any) -> Probe:
     where = f"round trip {number}"
     if whole(where, trip, "seqno") != number:
         raise MeasurementError(f"irtt's {where} is numbered {trip['seqno']}")
-    lost = member(where, trip, "lost")
+    lost = str(member(where, trip, "lost"))
     client = member(where, trip, "timestamps", "client")
     sent, monotonic = whole(where, client, "send", "wall"), whole(where, client, "send", "monotonic")
     if lost in LOST:
         return Probe(sent, monotonic, None, None, None, None)
     if lost != "false":
-        raise MeasurementError(f"irtt's {where} is {quote(str(lost))} lost")
+        raise MeasurementError(f"irtt's {where} is {quote(lost)} lost")
     received = whole(where, client, "receive", "wall")
     rtt = whole(where, trip, "delay", "rtt")
     _check_round_trip(where, trip, rtt, whole(where, client, "receive", "monotonic") - monotonic)

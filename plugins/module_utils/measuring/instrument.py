@@ -86,6 +86,10 @@ class Instrument(Protocol[AskedT]):
         """What has to run at the other end. ParameterError."""
         ...
 
+    def check_together(self, asked: AskedT, flows: Sequence[Flow]) -> None:
+        """ParameterError where these cannot run at the same time."""
+        ...
+
     def expected_s(self, asked: AskedT) -> float | None:
         """How long a run takes from its start; None where that is not known beforehand."""
         ...

@@ -53,6 +53,7 @@ def _measure(instrument: Instrument[Any], setup: Setup, places: Places, result: 
         if not 0 <= seconds <= MAXIMUM_WAIT_S:
             raise ParameterError(f"{name}: {seconds:g} is not from 0 to {MAXIMUM_WAIT_S:g} seconds")
     asked = instrument.read_parameters(setup.trial.get("parameters") or {})
+    instrument.check_together(asked, setup.flows)
     warm_up = instrument.warm_up(asked, setup.warm_up_s) if setup.warm_up_s else None
     result["command"] = [instrument.name]
     session = Session(instrument, setup.flows, places)

@@ -9,7 +9,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import MeasurementError
+from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import (
+    MeasurementError,
+    ParameterError,
+)
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.flags import Flag, quote
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.instrument import (
     Flow,
@@ -51,6 +54,14 @@ class Sockperf:
     def servers(self, address: str, port: int) -> list[Server]:
         """One for each transport, at the same number."""
         return [Server(server_command(address, port, transport), transport) for transport in TRANSPORTS]
+
+    def check_together(self, asked: Asked, flows: Sequence[Flow]) -> None:
+        """A server that blocks on one socket does not notice a second connection."""
+        ends = [(flow.peer_address, flow.control_port) for flow in flows]
+        if asked.transport == "tcp" and len(set(ends)) < len(ends):
+            raise ParameterError(
+                "transport: sockperf's server takes one TCP client at a time; several flows to one end need udp"
+            )
 
     def expected_s(self, asked: Asked) -> float | None:
         return asked.duration_s + SETTING_UP_S

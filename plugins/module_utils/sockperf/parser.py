@@ -32,7 +32,8 @@ ROUND_TRIP = "rtt"  # in the average's name; latency is half of it
 
 def parse(output: Output, asked: Asked) -> Result:
     """Metrics, samples and flags of a run of the command that ``asked`` stands for. MeasurementError."""
-    if output.rc != 0:
+    # without a connection it ends with status 0, and says so on stdout
+    if output.rc != 0 or not output.file:
         raise MeasurementError(why_it_failed(output))
     nothing = re.search(r"No (messages were received|valid observations).*", output.stdout)
     if nothing:
@@ -46,7 +47,7 @@ def parse(output: Output, asked: Asked) -> Result:
 
 
 def why_it_failed(output: Output) -> str:
-    """One line for a run that ended with another status than 0."""
+    """One line for a run without a log."""
     printed = [COLOUR.sub("", line).strip() for line in f"{output.stdout}\n{output.stderr}".split("\n")]
     printed = [line for line in printed if line]
     if output.rc in (126, 127):

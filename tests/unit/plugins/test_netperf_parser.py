@@ -29,6 +29,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils.netperf.parser impo
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "netperf"
 DEBIAN = "debian-2.7.0-0.1"
+TRIXIE = "debian-2.7.0+git20210121"
 SLEEPS = "2.7.0-intervals-histogram"
 SPINS = "2.7.0-intervals-spin-histogram"
 CONNECT = "first_sample_contains_connect"
@@ -108,6 +109,14 @@ def test_the_recorded_commands_are_those_that_are_made() -> None:
         ("udp-requests-lost", DEBIAN, {"udp_timeouts"}),
         ("udp-answers-lost", DEBIAN, {"udp_timeouts"}),
         ("udp-count-requests-lost", DEBIAN, {"udp_timeouts"}),
+        ("tcp-count", TRIXIE, {CONNECT}),
+        ("tcp-duration", TRIXIE, {CONNECT}),
+        ("udp-count", TRIXIE, set()),
+        ("udp-duration", TRIXIE, set()),
+        ("stratos-2022", TRIXIE, {CONNECT, "unpaced_although_asked"}),
+        ("paced-duration", TRIXIE, {CONNECT, "unpaced_although_asked"}),
+        ("tcp-requests-lost", TRIXIE, {CONNECT, "tcp_retransmissions", "retransmission_timeout_suspected"}),
+        ("udp-requests-lost", TRIXIE, {"udp_timeouts"}),
         ("tcp-duration", SLEEPS, {CONNECT}),
         ("tcp-duration", SPINS, {CONNECT}),
         # this build counts in clock ticks, of 10 ms: 5 ms become 10, and so do 15
@@ -197,6 +206,8 @@ def test_debians_build_prints_no_histogram() -> None:
 @pytest.mark.parametrize(
     ("name", "build", "parameters", "said"),
     [
+        ("no-netserver", TRIXIE, {}, "no netserver answers on 192.0.2.2 port 12999"),
+        ("unknown-selector", TRIXIE, {"transactions": 100}, "lacks MEAN_LATENCY"),
         ("no-netserver", DEBIAN, {}, "no netserver answers on 192.0.2.2 port 12999"),
         ("no-such-host", DEBIAN, {}, "no netserver answers on 192.0.2.99 port 12865"),
         ("no-route", DEBIAN, {}, "no netserver answers on 198.51.100.1 port 12865"),
