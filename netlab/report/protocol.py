@@ -21,6 +21,7 @@ NOT_PACED = "unpaced_although_asked"
 FIRST_SAMPLE = "first_sample_contains_connect"
 TIMEOUT = "retransmission_timeout_suspected"
 RESENT = "tcp_retransmissions"
+NOT_QUIET = "machine_not_quiet"
 LONGEST = 40  # of a word of a command; a list of selectors is 300
 
 
@@ -36,6 +37,7 @@ def differences(publication: Publication, summary: Summary) -> list[Note]:
         _timeouts(publication, lines),
         *_guests(publication, lines, summary),
         *_load(publication, lines),
+        *_busy(lines),
         _runs(publication, summary),
         *_command(publication, lines),
     ]
@@ -201,6 +203,15 @@ def _pinned(line: Line) -> Iterator[str]:
             yield one_line(f"{line.get('condition')}: {name} on CPU {cpu}")
 
 
+def _busy(lines: Sequence[Line]) -> Iterator[Note]:
+    if found := _flagged(lines, NOT_QUIET):
+        some = _of(found, lines)
+        text = (
+            f"Here {some} began while the machine was busy; how busy the published boards were is not known."
+        )
+        yield Note("Other load", text, caution=True)
+
+
 def _runs(publication: Publication, summary: Summary) -> Note:
     rows = publication.rows
     runs = sorted({row.runs for row in rows})
@@ -218,28 +229,41 @@ def _runs(publication: Publication, summary: Summary) -> Note:
 
 
 def _command(publication: Publication, lines: Sequence[Line]) -> Iterator[Note]:
-    published = _options(shlex.split(publication.about["command"]))
-    ran = {tuple(_options([str(word) for word in line["command"]])) for line in lines if line.get("command")}
+    theirs = shlex.split(publication.about["command"])
+    published, program = _options(theirs[1:]), theirs[0]
+    ran = [[str(word) for word in line["command"]] for line in lines if line.get("command")]
     if not ran:
         yield Note("Command", "What was run here, the trials do not say.", caution=True)
         return
-    more = sorted({option for own in ran for option in own} - set(published))
-    less = sorted(set(published) - {option for own in ran for option in own})
-    if more or less:
-        told = [f"here also {', '.join(more)}" if more else "", f"not here {', '.join(less)}" if less else ""]
+    started = {" ".join(words[: _place(words, program)]) for words in ran}
+    ours = {option for words in ran for option in _options(words[_place(words, program) + 1 :])}
+    more, less = sorted(ours - set(published)), sorted(set(published) - ours)
+    before = sorted(started - {""})
+    told = [
+        f"here started by {', '.join(before)}{' in some trials' if '' in started else ''}" if before else "",
+        f"here also {', '.join(more)}" if more else "",
+        f"not here {', '.join(less)}" if less else "",
+    ]
+    if any(told):
         text = f"Published: {publication.about['command']}. Different: {'; '.join(filter(None, told))}."
         yield Note("Command", text)
 
 
+def _place(words: Sequence[str], program: str) -> int:
+    """Where the program's own words begin: others may start it, on a CPU of its own for one."""
+    names = [word.rpartition("/")[2] for word in words]
+    return names.index(program) if program in names else 0
+
+
 def _options(words: Sequence[str]) -> list[str]:
-    """`-t TCP_RR`, … in order; addresses, which every lab has its own, are left out."""
+    """`-t TCP_RR`, … in order; addresses and ports, which every lab has its own, are left out."""
     found: list[str] = []
-    for word in words[1:]:
+    for word in words:
         if re.match(r"-[A-Za-z]", word):
             found.append(word)
         elif found and word != "--":
             found[-1] += f" {word if len(word) <= LONGEST else word[: LONGEST - 3] + '...'}"
-    return [option for option in found if not option.startswith(("-H ", "-L "))]
+    return [option for option in found if not option.startswith(("-H ", "-L ", "-p "))]
 
 
 # -- small words ------------------------------------------------------------------------------------------

@@ -224,6 +224,19 @@ def test_what_they_do_not_say_is_not_asserted(beside) -> None:
     assert "Load (B)" not in told
 
 
+def test_a_busy_machine_and_a_program_started_by_another_are_told_of(beside) -> None:
+    def busy(result: dict[str, Any]) -> dict[str, Any]:
+        if result["condition"] != "same-cpu":
+            return result
+        flags = [{"rule": "machine_not_quiet", "text": "not quiet after 10 s"}]
+        return {**result, "flags": flags, "command": ["taskset", "-c", "0", *COMMAND, "-p", "12866"]}
+
+    told = said(summarise(beside(busy)))
+    assert told["Other load"].startswith("Here 2 of 18 trials began while the machine was busy")
+    assert "here started by taskset -c 0 in some trials; here also -P 0, -k" in told["Command"]
+    assert "12866" not in told["Command"]
+
+
 def test_a_slow_maximum_is_told_of_even_without_its_flag(beside) -> None:
     def slow(result: dict[str, Any]) -> dict[str, Any]:
         return {**result, "flags": [], "metrics": {**result["metrics"], "max_us": 210_000}}
