@@ -26,7 +26,9 @@ def bench(repository: Path, tmp_path: Path) -> Iterator[Callable[[], dict[str, A
     """Runs one trial by `netlab bench` on the tests' own lab; its line of trials.jsonl."""
     program = repository / ".venv/bin/netlab"
     plan = tmp_path / "pair.yml"
-    plan.write_text("name: pair\ntopologies: [tap]\nblocks: 1\n", encoding="utf-8")
+    plan.write_text(
+        "name: pair\ntopologies: [tap]\nblocks: 1\naa_pair: false\nquiet: {wait_s: 0}\n", encoding="utf-8"
+    )
 
     def trial() -> dict[str, Any]:
         known = set(tmp_path.glob("results/*"))

@@ -287,6 +287,9 @@ instruments:
   - {name: netperf, parameters: {transactions: 2000000, time_limit_s: 2}}
   - {name: netperf, parameters: {duration_s: 1, cpu: {local: 500}}}
 blocks: 1
+aa_pair: false
+retries: 0
+quiet: {wait_s: 0}
 """
 
 
