@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: trial_result
 short_description: A trial made whole, with the peer's counters
 description:
-  - Runs for a dut and is delegated to its peer, whose counters it reads: those of M(netlab.testbed.counters), but
+  - Runs for a dut and is delegated to its peer, whose counters it reads, as M(netlab.testbed.counters) does, but
     without a module there. They become C(counters.before.peer) and C(counters.after.peer) of the dut's trial.
   - The reading after one trial is the one before the next; before the first, the task runs once without O(trial).
   - A peer that cannot be read does not lose the trial, which then has the flag C(peer_counters_missing).

@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -298,3 +302,39 @@ def test_stress_that_refuses_its_own_words_is_told_of(board: OnBoard) -> None:
         around(STRESS | {"workers": 99999}, board),
     ):
         pytest.fail("the block was entered")
+
+
+KILLED = """
+import contextlib, os, pathlib, signal, sys, time
+from ansible_collections.netlab.testbed.plugins.module_utils.load import bulk_load, running
+
+class Program:
+    fd, looks = None, 0
+    def ended(self): return None
+    def kill(self): pathlib.Path(sys.argv[1]).write_text("stopped")
+
+class Guest:
+    name, moved = "guest guest2", 0
+    def start(self, argv): return Program()
+    def read(self, files):
+        self.moved += 10**6
+        return f"eth0: {self.moved}" + " 0" * 15
+
+load = {"name": "B", "kind": "bulk", "guest": "guest2", "peer_address": "192.0.2.1", "control_port": 1, "limit_s": 9}
+with running.running([load], lambda guest: contextlib.nullcontext(Guest())):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(5)
+"""
+
+
+@pytest.mark.timeout(30)
+def test_a_module_that_is_told_to_end_stops_what_runs_in_a_guest(tmp_path: Path, repository: Path) -> None:
+    mark = tmp_path / "mark"
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(mark)],
+        env={**os.environ, "PYTHONPATH": str(repository / ".collections")},
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 128 + signal.SIGTERM
+    assert mark.read_text(encoding="utf-8") == "stopped"
