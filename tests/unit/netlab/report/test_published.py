@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from netlab.report.published import publications, published
 from netlab.report.summary import Summary, summarise
 from netlab.results import RunStore
 from tests.unit.netlab.report.conftest import BASE, Make
+from tests.unit.netlab.report.test_browser import PROGRAMS, Browser, look
 
 GOLDEN = Path(__file__).resolve().parents[3] / "golden/report"
 COMMAND = [
@@ -287,3 +289,20 @@ def board(arch: str, *, local: bool = False, accelerator: str = "kvm") -> Board:
 def test_what_counts_as_arm64_hardware(own: Board, environment: Any, in_guest: bool, kind: str) -> None:
     assert hardware_of(own, environment, in_guest=in_guest) == kind
     assert kind in SAYS
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_in_a_browser_both_tables_fit(beside, tmp_path: Path, width: int) -> None:
+    program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+    if program is None:
+        pytest.skip(f"needs one of the programs {', '.join(PROGRAMS)}")
+    page = report.write_html(beside())
+    browser = Browser(program, tmp_path / "profile")
+    try:
+        found = look(browser, page, width, dark=False)
+        complaints = browser.complaints()
+    finally:
+        browser.close()
+    assert complaints == []
+    assert found["scroll"] <= width
+    assert found["over"] == []
