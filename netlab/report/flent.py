@@ -153,8 +153,9 @@ def _groups(source: Run) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
         if line["status"] == "ok":
             found.setdefault(_key(line), []).append(line)
     several = [len({key[place] for key in found}) > 1 for place in range(6)]
+    listed = [str(name) for name in source.manifest.plan.get("topologies") or ()]
     used: dict[str, int] = {}
-    for key, lines in found.items():
+    for key, lines in sorted(found.items(), key=lambda item: _place(item[0], listed)):
         topology, replica, scenario, condition, instrument, _ = key
         words = [topology, *(["again"] if replica > 1 else [])]
         words += [scenario] if several[2] else []
@@ -163,6 +164,11 @@ def _groups(source: Run) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
         label = re.sub(r"[^A-Za-z0-9._+-]+", "_", "-".join(words))  # flent splits it as a shell would
         used[label] = used.get(label, 0) + 1
         yield label + (f".{used[label]}" if used[label] > 1 else ""), lines
+
+
+def _place(key: tuple[Any, ...], topologies: Sequence[str]) -> tuple[Any, ...]:
+    """Where a row stands in the report's tables, more or less: flent's legend keeps this order."""
+    return (topologies.index(key[0]) if key[0] in topologies else len(topologies), *key)
 
 
 def _key(line: Mapping[str, Any]) -> tuple[Any, ...]:
