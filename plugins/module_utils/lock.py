@@ -96,20 +96,21 @@ def take(
     replacing: Collection[str] = (),
     *,
     best_effort: bool = False,
+    meeting: bool = False,
     folder: Path = FOLDER,
 ) -> dict[str, Holder]:
     """Take the boards' locks, all or none; who holds those that are not free, none if they are taken now.
 
     ``replacing``: tokens of holders that are no more. ``best_effort``: go on where the disk is full.
 
-    Of two runs that each have taken boards of several machines, and now meet on each other's, the one that asked
-    first waits here, and the other one gives way at once (wait-die): so one of the two goes on, and neither waits
-    for ever.
+    ``meeting``: the run takes boards of other machines at the same moment, and so may meet another run that has
+    taken one of those and now finds this one taken. Of the two the one that asked first waits here, and the other
+    gives way at once (wait-die): so one of them goes on, and neither waits for ever.
     """
     names = sorted(set(boards))
     while True:
         held = _try(names, holder, replacing, best_effort, folder)
-        if not held or not all(_gives_way(other, holder) for other in held.values()):
+        if not held or not meeting or not all(_gives_way(other, holder) for other in held.values()):
             return held
         time.sleep(POLL)
 
@@ -190,6 +191,7 @@ OPTION: dict[str, Any] = {
             "holder": {"type": "dict", "required": True},
             "replacing": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "best_effort": {"type": "bool", "default": False},
+            "meeting": {"type": "bool", "default": False},
             "release": {"type": "bool", "default": False},
         },
     }

@@ -81,7 +81,8 @@ def run(state: str, wait_s: float, asked: dict[str, Any]) -> dict[str, Any]:
         return {"held": lock.wait_until_free(boards, holder["token"], wait_s)}
     if state == "released":
         return {"unlocked": lock.give_back(boards, {holder["token"]})}
-    held = lock.take(boards, holder, asked["replacing"], best_effort=asked["best_effort"])
+    best_effort, meeting = asked["best_effort"], asked["meeting"]
+    held = lock.take(boards, holder, asked["replacing"], best_effort=best_effort, meeting=meeting)
     return {"held": held} if held else {"locked": boards}
 
 

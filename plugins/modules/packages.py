@@ -131,7 +131,8 @@ def main() -> None:
     locked: dict[str, Any] = {}
     try:
         if asked:
-            if held := lock.take(asked["boards"], asked["holder"], asked["replacing"]):
+            held = lock.take(asked["boards"], asked["holder"], asked["replacing"], meeting=asked["meeting"])
+            if held:
                 module.exit_json(changed=False, held=held)
             locked["locked"] = asked["boards"]
         present = installed(names)

@@ -59,6 +59,13 @@ def boards_together(variables: Variables) -> list[str]:
     return sorted({this, *mine})
 
 
+def several_makers(variables: Variables) -> bool:
+    """Whether the locks of the play's boards are on more than one machine, and so not taken in one step."""
+    groups = variables["groups"]
+    known = {*groups.get("duts", ()), *groups.get("peers", ())} & set(variables["ansible_play_hosts_all"])
+    return len({maker(variables, board) for board in known}) > 1
+
+
 def refusal(
     held: Mapping[str, Mapping[str, Any]], me: Mapping[str, Any], *, break_lock: bool
 ) -> list[dict[str, Any]]:
@@ -93,9 +100,10 @@ class LockingAction(ActionBase):
         me = holder(variables)
         names = {lock_name(variables, board): board for board in boards}
         break_lock = told(variables, "break")
+        meeting = several_makers(variables)
         replacing: list[str] = []
         while True:
-            asked = {"boards": list(names), "holder": me, "replacing": replacing, **lock}
+            asked = {"boards": list(names), "holder": me, "replacing": replacing, "meeting": meeting, **lock}
             result: Result = self._execute_module(
                 module_name=f"netlab.testbed.{module}",
                 module_args={**arguments, "lock": asked},
