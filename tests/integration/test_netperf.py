@@ -4,138 +4,30 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.root, pytest.mark.needs("netperf", "netserver", "ip")]
+from tests.integration.cable import FAR, ROOT, Cable, ip, result
 
-ROOT = Path(__file__).resolve().parents[2]
-COLLECTIONS = ROOT / ".collections"
-MODULE = "ansible_collections.netlab.testbed.plugins.modules.netperf"
-NEAR, FAR = "192.0.2.1", "192.0.2.2"
+pytestmark = [pytest.mark.root, pytest.mark.needs("netperf", "netserver", "ip", "ss")]
+
 PORT = 12865
-
-
-def ip(*words: str) -> str:
-    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=20).stdout
-
-
-class Cable:
-    """Two namespaces, a veth pair and a netserver in the far one."""
-
-    def __init__(self) -> None:
-        self.near, self.far = (f"nltest{os.getpid()}{end}" for end in ("a", "b"))
-        self.server: subprocess.Popen[bytes] | None = None
-
-    def up(self) -> None:
-        for space in (self.near, self.far):
-            ip("netns", "add", space)
-        ip(
-            "link",
-            "add",
-            "nlnear",
-            "netns",
-            self.near,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "nlfar",
-            "netns",
-            self.far,
-        )
-        for space, link, address in ((self.near, "nlnear", NEAR), (self.far, "nlfar", FAR)):
-            ip("-n", space, "address", "add", f"{address}/24", "dev", link)
-            ip("-n", space, "link", "set", "lo", "up")
-            ip("-n", space, "link", "set", link, "up")
-        self.server = subprocess.Popen(
-            ["ip", "netns", "exec", self.far, "netserver", "-4", "-D", "-L", FAR, "-p", str(PORT)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 10
-        while not self.listens():
-            assert time.monotonic() < deadline, "netserver does not listen"
-            time.sleep(0.02)
-
-    def listens(self) -> bool:
-        return (
-            f"{FAR}:{PORT}"
-            in subprocess.run(
-                ["ip", "netns", "exec", self.far, "ss", "-Hltn"],
-                capture_output=True,
-                text=True,
-                timeout=20,
-                check=True,
-            ).stdout
-        )
-
-    def down(self) -> None:
-        for space in (self.near, self.far):
-            if f"{space}\n" not in ip("netns", "list").replace(" ", "\n") + "\n":
-                continue
-            for pid in ip("netns", "pids", space).split():
-                with suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGTERM)
-            ip("netns", "delete", space)
-        if self.server:
-            self.server.wait(10)
-
-    def packets(self) -> int:
-        (link,) = json.loads(ip("-n", self.near, "-stats", "-json", "link", "show", "nlnear"))
-        return int(link["stats64"]["rx"]["packets"])
-
-    def wait_for_traffic(self, packets: int = 5000) -> None:
-        """Until a run is well under way."""
-        before, deadline = self.packets(), time.monotonic() + 20
-        while self.packets() < before + packets:
-            assert time.monotonic() < deadline, "nothing is sent"
-            time.sleep(0.01)
-
-    def lose_answers(self, seconds: float) -> None:
-        """Let the far end send to a station that is not there."""
-        ip("-n", self.far, "neighbour", "replace", NEAR, "lladdr", "02:00:00:00:00:99", "dev", "nlfar")
-        time.sleep(seconds)
-        ip("-n", self.far, "neighbour", "delete", NEAR, "dev", "nlfar")
-
-    def module(self, folder: Path, **options: Any) -> subprocess.Popen[str]:
-        """The module as Ansible runs it, in the near namespace."""
-        arguments = folder / f"arguments{time.monotonic_ns()}.json"
-        arguments.write_text(
-            json.dumps({"ANSIBLE_MODULE_ARGS": {"board": "board1", **options}}), encoding="utf-8"
-        )
-        return subprocess.Popen(
-            ["ip", "netns", "exec", self.near, sys.executable, "-m", MODULE, str(arguments)],
-            cwd=COLLECTIONS,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
 
 
 @pytest.fixture(scope="module")
 def cable() -> Iterator[Cable]:
-    made = Cable()
+    made = Cable("netperf", [["netserver", "-4", "-D", "-L", FAR, "-p", str(PORT)]], [f"tcp:{PORT}"])
     try:
         made.up()
         yield made
     finally:
         made.down()
-
-
-def result(process: subprocess.Popen[str]) -> dict[str, Any]:
-    stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 0, stderr + stdout
-    return dict(json.loads(stdout))
 
 
 def begin(cable: Cable, folder: Path, parameters: dict[str, Any], **options: Any) -> subprocess.Popen[str]:
