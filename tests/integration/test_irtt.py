@@ -84,7 +84,9 @@ def test_the_warm_up_leaves_nothing(cable: Cable, tmp_path: Path) -> None:
     assert trial["status"] == "ok", trial["reason"]
     before, after = (trial["counters"][when]["board"]["interfaces"]["nlnear"] for when in ("before", "after"))
     sent = trial["metrics"]["requests_sent"]
-    assert sent <= after["tx_packets"] - before["tx_packets"] <= sent + 10, "only the measurement lies between them"
+    assert sent <= after["tx_packets"] - before["tx_packets"] <= sent + 10, (
+        "only the measurement lies between them"
+    )
     assert not list(Path("/tmp").glob("netlab-testbed-irtt*"))
 
 
