@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -281,3 +282,66 @@ def test_a_retransmission_timeout_that_tcp_counted_is_named(monkeypatch: pytest.
     texts = iter([place.read(()), place.read(()).replace("TcpExt: 0 3 0", "TcpExt: 0 4 0")])
     monkeypatch.setattr(place, "read", lambda files: next(texts))
     assert "retransmission_timeout_counted" in rules(tried(place, duration_s=2))
+
+
+# --- loads -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Loads that only note when they are there; ``reason`` is what their records say at the end."""
+    from ansible_collections.netlab.testbed.plugins.module_utils.load import running
+
+    told: dict[str, Any] = {"reason": None, "there": False}
+
+    @contextlib.contextmanager
+    def pretend(wanted: Any, place_of: Any) -> Any:
+        told["wanted"], told["there"] = list(wanted), True
+        with place_of("guest1") as place:
+            assert place.name == "guest desk"
+        records: list[dict[str, Any]] = [{"name": load["name"], "reason": None} for load in wanted]
+        yield records
+        told["there"] = False
+        for record in records:
+            record["reason"] = told["reason"]
+
+    monkeypatch.setattr(running, "running", pretend)
+    return told
+
+
+class Watched(Desk):
+    """Notes whether the loads were there when something was started or fetched."""
+
+    def __init__(self, loads: dict[str, Any], *ended: Any) -> None:
+        super().__init__(*ended)
+        self.loads = loads
+        self.under: list[bool] = []
+
+    def start(self, argv: Any) -> Any:
+        self.under.append(self.loads["there"])
+        return super().start(argv)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_loads_are_there_from_before_the_warm_up_until_after_the_last_end(loads: dict[str, Any]) -> None:
+    warm, run = recorded("tcp-duration"), recorded("tcp-count")
+    place = Watched(loads, (0, warm["stdout"], ""), (0, run["stdout"], ""))
+    trial = tried(place, {"loads": [{"name": "B"}], "warm_up_s": 1.0}, transactions=1000)
+    assert (trial["status"], trial["loads"]) == ("ok", [{"name": "B", "reason": None}])
+    assert place.under == [True, True]
+    assert not loads["there"]
+    assert loads["wanted"][0]["limit_s"] >= 65 + 16, "as long as warm-up and measurement may take at most"
+
+
+def test_what_a_load_says_of_its_length_stands(loads: dict[str, Any]) -> None:
+    tried(desk("tcp-count"), {"loads": [{"name": "B", "limit_s": 7}]}, transactions=1000)
+    assert loads["wanted"] == [{"name": "B", "limit_s": 7}]
+
+
+def test_a_load_that_ended_early_fails_the_trial(loads: dict[str, Any]) -> None:
+    loads["reason"] = "ended before the measurement did: not all of it was under load"
+    trial = tried(desk("tcp-count"), {"loads": [{"name": "B"}]}, transactions=1000)
+    assert trial["status"] == "failed"
+    assert trial["reason"] == f"load B: {loads['reason']}"
+    assert (trial["metrics"], trial["loads"][0]["reason"]) == ({}, loads["reason"])
+    assert trial["raw"] == recorded("tcp-count")["stdout"], "what was printed is kept"
