@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from netlab.errors import PlayFailed
+from netlab.errors import Locked, PlayFailed
 from netlab.play.events import (
     Event,
     Finished,
@@ -108,3 +108,20 @@ def test_a_suggested_program_can_be_called(monkeypatch, tmp_path) -> None:
     told.add(Finished(processed=("board1",), unreachable=("board1",)))
     hint = getattr(told.error(), "hint", None) or ""
     assert hint.startswith(f"{tmp_path}/ansible -i 'my lab' all -m ping ")
+
+
+def test_who_is_refused_has_touched_nothing_and_each_holder_is_told_once() -> None:
+    def refused(board: str) -> dict:
+        entry = {"boards": [board], "standing": "alive", "says": "in use by ada"}
+        return {
+            "event": "runner_on_failed",
+            "event_data": {"host": board, "task": "t", "resolved_action": "netlab.testbed.ledger",
+                           "res": {"msg": "m", "refused_by": [entry]}},
+        }  # fmt: skip
+
+    events = [from_runner(refused(board)) for board in ("board2", "board1")]
+    told = outcome(*[event for event in events if event], Finished(failed=("board1", "board2")))
+    assert not told.touched
+    error = told.error()
+    assert isinstance(error, Locked)
+    assert (error.exit_code, str(error), error.standings) == (3, "board1, board2: in use by ada", ("alive",))
