@@ -16,8 +16,8 @@ First steps: `netlab demo` does all of it on this machine; `netlab topologies` l
 """
 EPILOG = (
     "Exit status: 0 done, 1 a play failed (and was rolled back), 2 invalid input, 3 this board cannot "
-    "do that or somebody else has it, 4 unreachable, 5 measured but the figures break a rule, 130 interrupted "
-    "(after rollback). "
+    "do that or somebody else has it, 4 unreachable, 5 measured but the figures break a rule, 130 "
+    "interrupted (after rollback). "
     "Every option can be set by a variable: NETLAB_TOPOLOGY for --topology, and so on."
 )
 

@@ -42,7 +42,9 @@ def command(
     results: Results = DEFAULT_RESULTS,
     json: Json = False,
 ) -> None:
-    """Say what run B does better or worse than run A, how surely, and what else differs between the two.
+    """Say what run B does better or worse than run A.
+
+    And how surely, and what else differs between the two.
 
     Lower latency is better, and a higher rate. What differs in configuration comes with the most likely cause
     of another latency first.
