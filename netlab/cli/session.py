@@ -16,10 +16,11 @@ from netlab.cli.options import is_claim, is_number
 from netlab.errors import Locked
 from netlab.inventory import Inventory
 from netlab.play import locks
+from netlab.play.display import choose
 from netlab.play.interrupt import Interrupt
 from netlab.play.outcome import Outcome
 from netlab.play.perform import Performed, perform
-from netlab.play.progress import Progress, choose, seconds
+from netlab.play.progress import Progress, seconds
 from netlab.play.runner import Listener, Play
 
 WAIT = "wait"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections import Counter
@@ -203,17 +202,6 @@ class Verbatim(Progress):
         super().event(event)
         if event.text:
             self.note(event.text)
-
-
-def choose(*, verbose: bool) -> Progress:
-    """The display that suits stderr."""
-    if verbose:
-        return Verbatim()
-    if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        from netlab.play.live import Live  # and rich with it, only where it is seen
-
-        return Live()
-    return Lines()
 
 
 def measured_s(trial: Mapping[str, Any]) -> float | None:

@@ -10,9 +10,10 @@ import sys
 import pytest
 
 from netlab.play import progress
+from netlab.play.display import choose
 from netlab.play.events import PlayStarted, TaskDone, TaskFailed, TaskStarted
 from netlab.play.live import Live
-from netlab.play.progress import Lines, Trials, Verbatim, about, choose, seconds, time_left
+from netlab.play.progress import Lines, Trials, Verbatim, about, seconds, time_left
 
 TRIAL = {
     "order": 3,
