@@ -37,6 +37,16 @@ class Shift(NamedTuple):
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
+def within(own: Shift | None, lowest: Shift | None, highest: Shift | None) -> Shift | None:
+    """The shift of values that are known to intervals: `lowest` is that of the low ends, `highest` of the high ones.
+
+    Estimate and interval grow with each value, so that no values in between lead further out.
+    """
+    if own is None or lowest is None or highest is None:
+        return None
+    return Shift(own.estimate, lowest.low, highest.high)
+
+
 def paired_shift(differences: Values) -> Shift | None:
     """Shift of paired differences: the median of their Walsh averages (d_i + d_j) / 2, i <= j.
 

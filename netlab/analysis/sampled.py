@@ -37,6 +37,7 @@ class Sampled:
     max_at: str | None
     first_tenth: float | None  # median of the first tenth, as a share of that of the others
     clock_ratio: float | None  # median of ns / (received - sent): 1, unless a half is given out for a whole
+    tick_ns: int = 0  # least distance between two of a thousand samples: no finer than the clock's tick
 
     def figures(self) -> dict[str, Any]:
         """As an instrument's metrics would have it, but exact."""
@@ -93,7 +94,16 @@ def digest(columns: Mapping[str, Any]) -> Sampled:
         max_at=max_at,
         first_tenth=first_tenth,
         clock_ratio=ratio,
+        tick_ns=_tick(thinned),
     )
+
+
+def _tick(few: Nanoseconds) -> int:
+    """The least distance between two different samples; where all are the same, 1 us if that divides them."""
+    different = np.unique(few)
+    if different.size > 1:
+        return int(np.diff(different).min())
+    return 1000 if different.size and int(different[0]) % 1000 == 0 else 0
 
 
 def _times(columns: Mapping[str, Any], name: str, ns: Nanoseconds) -> Nanoseconds | None:
