@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from netlab.analysis import (
     bootstrap,
     combinations,
     combine,
     flags,
+    known,
     loads,
     paired,
     quantiles,
@@ -98,7 +102,7 @@ def _row(empty: Row, good: Sequence[Reading], unfinished: list[Flag]) -> Row:
         max_at=worst.get("max_at"),
         stddev_us=combine.pooled_stddev(runs),
         transaction_rate=combine.pooled_rate(runs),
-        mean_ci=_mean_interval(runs),
+        mean_ci=_mean_interval(good),
         load=loads.in_words([reading.line for reading in good]),
         **_percentiles(good, runs),
     )
@@ -133,7 +137,7 @@ def _percentiles(good: Sequence[Reading], runs: Sequence[Metrics]) -> dict[str, 
         ]
         if not together:
             return {}
-        interval = bootstrap.of_pooled_median(together)
+        interval = bootstrap.of_pooled_median(_by_block_pooled(good))
         found: dict[str, Any] = dict(quantiles.of_sorted_runs(together))
         if interval is not None and found["p50_us"] is not None:
             found["p50_ci"] = Interval(
@@ -144,19 +148,54 @@ def _percentiles(good: Sequence[Reading], runs: Sequence[Metrics]) -> dict[str, 
         quantiles.key(percent): combine.median_percentile(runs, percent) for percent in quantiles.PERCENTILES
     }
     found["mad_us"] = combine.median_of(runs, "mad_us")
-    found["p50_ci"] = bootstrap.of_median(combine.percentiles_of_runs(runs, 50))
+    found["p50_ci"] = _median_interval(good)
     return found
 
 
-def _mean_interval(runs: Sequence[Metrics]) -> Interval | None:
-    told = [
-        (mean, count)
-        for metrics in runs
-        if (mean := number(metrics, "mean_us")) is not None and (count := number(metrics, "transactions"))
+def _by_block(good: Sequence[Reading]) -> list[list[Reading]]:
+    """Blocks are what was drawn by chance: several duts measure in the same one."""
+    found: dict[int, list[Reading]] = {}
+    for reading in good:
+        found.setdefault(reading.block[0], []).append(reading)
+    return list(found.values())
+
+
+def _by_block_pooled(good: Sequence[Reading]) -> list[npt.NDArray[np.int64]]:
+    """Each block's samples, in ascending order; none is copied where a block is one run."""
+    found = []
+    for block in _by_block(good):
+        parts = [
+            own.ordered for reading in block if (own := reading.sampled) is not None and own.ordered.size
+        ]
+        if parts:
+            found.append(parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts)))
+    return found
+
+
+def _median_interval(good: Sequence[Reading]) -> Interval | None:
+    """Of the blocks' medians, with all that ticks and bins leave open."""
+    figures = known.of(good, "p50_us")
+    own = {id(reading): figure for reading, figure in zip(good, figures, strict=True) if figure is not None}
+    blocks = [
+        known.median(inside)
+        for block in _by_block(good)
+        if (inside := [own[id(reading)] for reading in block if id(reading) in own])
     ]
-    if combine.pooled_mean(runs) is None:
+    low = bootstrap.of_median([block.low for block in blocks])
+    high = bootstrap.of_median([block.high for block in blocks])
+    return None if low is None or high is None else Interval(low.low, high.high)
+
+
+def _mean_interval(good: Sequence[Reading]) -> Interval | None:
+    if combine.pooled_mean([reading.metrics for reading in good]) is None:
         return None
-    return bootstrap.of_mean([mean for mean, _ in told], [count for _, count in told])
+    told = [
+        (mean, combine.transactions(inside))
+        for block in _by_block(good)
+        for inside in [[reading.metrics for reading in block]]
+        if (mean := combine.pooled_mean(inside)) is not None
+    ]
+    return bootstrap.of_mean([mean for mean, count in told if count], [count for _, count in told if count])
 
 
 def _compared(own: Combination, made: Mapping[Combination, _Made], baseline: str) -> Row:

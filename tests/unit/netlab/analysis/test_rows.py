@@ -271,8 +271,9 @@ def test_conditions_and_replicas_have_rows_of_their_own(run: Run) -> None:
     tap, _, host, _, again, _ = found
     assert host.difference.verdict == "baseline"
     assert (again.difference.shift_us, again.difference.verdict) == (2, "not resolved")
+    # two apart, and a tick of netperf's: whole microseconds
     assert (
-        host.difference.resolution_us == again.difference.resolution_us == tap.difference.resolution_us == 2
+        host.difference.resolution_us == again.difference.resolution_us == tap.difference.resolution_us == 3
     )
     assert rules(again) == {"aa_pair_differs": (1, "note")}
     assert (tap.difference.baseline, tap.difference.verdict, tap.difference.pairs) == ("host", "higher", 7)
@@ -290,14 +291,14 @@ def test_what_is_below_the_a_a_pair_is_not_resolved(run: Run) -> None:
     made.record("host", *(metrics(100 + block % 4) for block in range(8)), replica=2)
     made.record("tap", *(metrics(102) for _ in range(8)))
     tap = analysis.rows(made)[-1].difference
-    assert (tap.shift_us, tap.shift_ci.low, tap.shift_ci.high) == (2, 2, 2)
+    assert (tap.shift_us, tap.shift_ci.low, tap.shift_ci.high) == (2, 1, 3)  # of whole microseconds
     assert tap.resolution_us >= 2
     assert tap.verdict == "not resolved"
 
 
 def test_pairs_are_of_one_block_and_one_board(run: Run) -> None:
-    """Two duts: each block pairs each with itself; blocks that lack one of both do not count."""
-    made = run(topologies=["host", "tap"], blocks=4)
+    """Two duts: each is paired with itself, and both together are one pair of their block."""
+    made = run(topologies=["host", "tap"], blocks=6)
     for spec in made.manifest.order:
         for board, more in (("board1", 0), ("board3", 500)):
             if (spec["topology"], spec["block"], board) == ("tap", 4, "board3"):
@@ -307,8 +308,20 @@ def test_pairs_are_of_one_block_and_one_board(run: Run) -> None:
                 {**spec, "board": board, "status": "ok", "flags": [], "metrics": metrics(base), "guest": None}
             )
     made.outcomes = lambda: made.lines
-    tap = analysis.rows(made)[-1].difference
-    assert (tap.pairs, tap.shift_us, tap.verdict) == (7, 10, "higher")
+    host, tap = analysis.rows(made)
+    assert (tap.difference.pairs, tap.difference.shift_us, tap.difference.verdict) == (6, 10, "higher")
+    assert host.difference.pairs == 6
+
+
+def test_an_a_a_pair_of_few_blocks_is_no_resolution(run: Run) -> None:
+    """Five differences, or one, say little of what the next would be."""
+    made = run(topologies=["host", "tap"], blocks=8, aa_pair=True)
+    made.record("host", *(metrics(100 + block % 2) for block in range(8)))
+    made.record("host", *(metrics(101) for _ in range(5)), replica=2)
+    made.record("tap", *(metrics(110) for _ in range(8)))
+    host, again, tap = (row.difference for row in analysis.rows(made))
+    assert {own.resolution_us for own in (host, again, tap)} == {None}
+    assert (again.verdict, again.pairs, tap.verdict) == ("insufficient samples", 5, "higher")
 
 
 def test_a_row_alone_is_compared_with_nothing(run: Run) -> None:
