@@ -1,27 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two runs against each other, condition by condition.
 
-Runs are made at different times, so that nothing pairs their blocks: the values of all trials of one are held
+Runs are made at different times, so that nothing pairs their blocks: the values of all blocks of one are held
 against all of the other (ranks.unpaired_shift). What the A/A pairs of both runs cannot tell from nothing is not
 told from nothing here either.
+
+What differs from run to run for any other reason than what is tested (the day, a reboot) is in no scatter within a
+run, however many blocks it has: a comparison of two runs has one unit a side. What a day does to a path is
+therefore bounded from what it did to the baseline, which both runs hold: anything from nothing to as much as there
+(bounded variation: Manski and Pepper, "How Do Right-to-Carry Laws Affect Crime Rates?", Review of Economics and
+Statistics 100(2), 2018; Rambachan and Roth, "A More Credible Approach to Parallel Trends", Review of Economic
+Studies 90(5), 2023). A path is better or worse only where both ends of that say so: its own change, and its change
+less the baseline's (the difference in differences, from ratios paired within the blocks of each run). Both have to
+be significant, which makes it an intersection-union test: no correction is needed (Berger, Technometrics 24(4),
+1982). The baseline itself, and what has none in both runs, has `changed` at most.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from netlab.analysis import combinations, paired, ranks, readings
+from netlab.analysis import combinations, known, paired, ranks, readings
 from netlab.analysis.combinations import Combination
-from netlab.analysis.paired import Blocks
+from netlab.analysis.known import Known
+from netlab.analysis.paired import Block, Blocks
 from netlab.analysis.source import Run
 from netlab.report.row import Interval
 
-Verdict = Literal["better", "worse", "same", "not resolved", "insufficient samples", "only in A", "only in B"]
+Verdict = Literal[
+    "better", "worse", "changed", "same", "not resolved", "insufficient samples", "only in A", "only in B"
+]
+Logs = Mapping[Block, Known]
 
 
 class Figure(NamedTuple):
@@ -46,8 +60,10 @@ FIGURES = (
 class Compared:
     """One figure of one condition. `share` is how far B lies above A, as a share of A: 0.2 is a fifth more.
 
-    `a` and `b` are medians over the runs' trials, in the figure's unit. `resolution` is what the A/A pairs cannot
-    tell from nothing, as a share too.
+    `a` and `b` are medians over the runs' blocks, in the figure's unit; `trials_a` and `trials_b` are how many blocks
+    hold the figure. `net_share` is the change less that of `baseline`, the topology that it is held against; None:
+    it is the baseline itself, or one of the runs lacks it. `resolution` is what the A/A pairs cannot tell from
+    nothing, as a share too.
     """
 
     topology: str
@@ -62,143 +78,247 @@ class Compared:
     b: float | None = None
     share: float | None = None
     share_ci: Interval | None = None
+    baseline: str | None = None
+    net_share: float | None = None
+    net_share_ci: Interval | None = None
     resolution: float | None = None
+
+    @property
+    def for_the_worse(self) -> bool:
+        """Whether B's figure is on the wrong side of A's, for whatever reason."""
+        higher_is_better = self.figure is not None and self.figure.higher_is_better
+        return self.share is not None and (self.share < 0) == higher_is_better and self.share != 0
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
         told = {**vars(self), "figure": self.figure.key if self.figure else None}
-        told["share_ci"] = self.share_ci.as_dict() if self.share_ci else None
+        for key in ("share_ci", "net_share_ci"):
+            told[key] = told[key] and told[key].as_dict()
         return {**told, "higher_is_better": self.figure.higher_is_better if self.figure else None}
 
 
 def compare(first: Run, second: Run, margin: float) -> list[Compared]:
     """Every condition of either run, in the order of the first; `margin` is the share within which two are the same.
 
-    Changes are ratios. A verdict `better` or `worse` needs an interval without zero in it, and a change above the
-    margin and above what the A/A pairs leave open. `same` needs the whole interval within the margin (two one-sided
-    tests: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15(6), 1987; a 95 % interval, where 90 would
-    do, is the more careful choice). Between the two it is `not resolved`.
+    Changes are ratios. `better`, `worse` and `changed` need an interval without zero in it, and a change above the
+    margin and above what the A/A pairs leave open; the first two also of the change less the baseline's. `same` needs
+    the whole interval within the margin (two one-sided tests: Schuirmann, Journal of Pharmacokinetics and
+    Biopharmaceutics 15(6), 1987; a 95 % interval, where 90 would do, is the more careful choice). Between them it is
+    `not resolved`.
     """
-    blocks_a, blocks_b = _blocks(first), _blocks(second)
-    plan_a, plan_b = first.manifest.plan, second.manifest.plan
-    wanted = list(dict.fromkeys([*_ordered(plan_a, blocks_a), *_ordered(plan_b, blocks_b)]))
+    sides = _side(first), _side(second)
+    wanted = list(dict.fromkeys(own for side in sides for own in side.in_order()))
     labels = combinations.labels(wanted)
-    baselines = [combinations.baselines(plan_a, blocks_a), combinations.baselines(plan_b, blocks_b)]
     found: list[Compared] = []
     for own in wanted:
-        label = labels[own.instrument, own.parameters]
-        named = (own.topology, own.scenario, own.condition, label)
-        if own not in blocks_a or own not in blocks_b:
-            found.append(Compared(*named, "only in A" if own in blocks_a else "only in B"))
-            continue
-        pairs = [
-            _pair(own, blocks, known) for blocks, known in zip((blocks_a, blocks_b), baselines, strict=True)
-        ]
-        found += _figures(named, blocks_a[own], blocks_b[own], [pair for pair in pairs if pair], margin)
+        named = (own.topology, own.scenario, own.condition, labels[own.instrument, own.parameters])
+        there = [own in side.blocks for side in sides]
+        if all(there):
+            found += _figures(named, own, sides, margin)
+        else:
+            found.append(Compared(*named, "only in A" if there[0] else "only in B"))
     return found
 
 
-def _ordered(plan: Mapping[str, Any], blocks: Mapping[Combination, Blocks]) -> list[Combination]:
-    """The second halves of A/A pairs are not compared: they are what comparisons are held against."""
-    return [own for own in combinations.in_plan_order(plan, blocks) if own.replica == 1]
+@dataclass(frozen=True)
+class _Side:
+    """One of the two runs."""
+
+    plan: Mapping[str, Any]
+    blocks: Mapping[Combination, Blocks]
+    baselines: Mapping[combinations.Group, str]
+
+    def in_order(self) -> list[Combination]:
+        """Without second halves of A/A pairs: they are what comparisons are held against."""
+        return [own for own in combinations.in_plan_order(self.plan, self.blocks) if own.replica == 1]
+
+    def logs(self, own: Combination, key: str) -> Logs:
+        """Logarithms of a figure by block and board.
+
+        Of ratios, since what makes a run slower makes its noise greater too; and a ratio cannot fall below nothing,
+        as a difference taken as a share can: trials of 50 us and of 12 would make an interval that ends at -123 %.
+        """
+        figures = self.blocks[own].values(key) if own in self.blocks else {}
+        return {block: value.log() for block, value in figures.items() if value.value > 0}
+
+    def both_halves(self, own: Combination, key: str) -> Logs:
+        """The baseline's, of an A/A pair the mean of both where both are there."""
+        found, again = dict(self.logs(own, key)), self.logs(own._replace(replica=2), key)
+        for block in found.keys() & again.keys():
+            found[block] = known.mean(found[block], again[block])
+        return found
+
+    def resolutions(self, own: Combination, key: str) -> tuple[float | None, float | None]:
+        """The largest change between the halves of an A/A pair that is not ruled out.
+
+        Compared as two runs are, and as what is paired within the blocks is.
+        """
+        baseline = own._replace(topology=self.baselines[own.group])
+        first, again = self.logs(baseline, key), self.logs(baseline._replace(replica=2), key)
+        ratios = _each_once({block: again[block].less(first[block]) for block in first.keys() & again.keys()})
+        return _reach(_change(again, first)), _reach(paired.shift_of(ratios))
 
 
-def _blocks(run: Run) -> dict[Combination, Blocks]:
+def _side(run: Run) -> _Side:
     """The figures of every combination that was planned; one's samples are in memory at a time."""
-    outcomes = run.outcomes()
+    outcomes, plan = run.outcomes(), run.manifest.plan
     keys = [figure.key for figure in FIGURES]
-    found = {}
+    blocks = {}
     for own, orders in combinations.planned(run.manifest.order).items():
         wanted = set(orders)
         good = readings.read(run, [line for line in outcomes if line["order"] in wanted])
-        found[own] = paired.of(good, keys)
-    return found
-
-
-def _pair(
-    own: Combination,
-    blocks: Mapping[Combination, Blocks],
-    baselines: Mapping[combinations.Group, str],
-) -> tuple[Blocks, Blocks] | None:
-    baseline = own._replace(topology=baselines[own.group])
-    first, again = blocks.get(baseline), blocks.get(baseline._replace(replica=2))
-    return (first, again) if first is not None and again is not None else None
+        blocks[own] = paired.of(good, keys)
+    return _Side(plan, blocks, combinations.baselines(plan, blocks))
 
 
 def _figures(
-    named: tuple[str, str, str, str],
-    blocks_a: Blocks,
-    blocks_b: Blocks,
-    pairs: Sequence[tuple[Blocks, Blocks]],
-    margin: float,
+    named: tuple[str, str, str, str], own: Combination, sides: tuple[_Side, _Side], margin: float
 ) -> list[Compared]:
     found: list[Compared] = []
     for figure in FIGURES:
         if any(other.figure and other.figure.key == figure.instead for other in found):
             continue
-        a, b = (list(blocks.values(figure.key).values()) for blocks in (blocks_a, blocks_b))
+        a, b = (side.logs(own, figure.key) for side in sides)
         if a and b:
-            limits = [_resolution(*pair, figure.key) for pair in pairs]
-            known = [limit for limit in limits if limit is not None]
-            found.append(_compared(named, figure, a, b, max(known, default=None), margin))
+            found.append(_compared(named, figure, own, sides, margin))
     if not found:
-        return [Compared(*named, "insufficient samples", FIGURES[0], _trials(blocks_a), _trials(blocks_b))]
+        counts = [max(_count(side.logs(own, figure.key)) for figure in FIGURES) for side in sides]
+        return [Compared(*named, "insufficient samples", FIGURES[0], counts[0], counts[1])]
     return found
-
-
-def _trials(blocks: Blocks) -> int:
-    return max(len(blocks.values(figure.key)) for figure in FIGURES)
-
-
-def _resolution(first: Blocks, again: Blocks, key: str) -> float | None:
-    """The largest change between the halves of an A/A pair that is not ruled out, compared as two runs are."""
-    change = _change(list(again.values(key).values()), list(first.values(key).values()))
-    if change is None or change.low is None or change.high is None:
-        return None
-    return max(abs(change.low), abs(change.high))
-
-
-def _change(values: Sequence[float], reference: Sequence[float]) -> ranks.Shift | None:
-    """The shift of the logarithms: of ratios, since what makes a run slower makes its noise greater too.
-
-    A ratio cannot fall below nothing, as a difference taken as a share can: trials of 50 us and of 12 would make an
-    interval that ends at -123 %.
-    """
-    above, below = ([value for value in own if value > 0] for own in (values, reference))
-    return ranks.unpaired_shift(np.log(above), np.log(below))
 
 
 def _compared(
     named: tuple[str, str, str, str],
     figure: Figure,
-    a: Sequence[float],
-    b: Sequence[float],
-    resolution: float | None,
+    own: Combination,
+    sides: tuple[_Side, _Side],
     margin: float,
 ) -> Compared:
+    a, b = (side.logs(own, figure.key) for side in sides)
     change = _change(b, a)
-    counts: dict[str, Any] = {"figure": figure, "trials_a": len(a), "trials_b": len(b)}
-    counts |= {"a": float(np.median(a)), "b": float(np.median(b))}
-    if change is None:
-        return Compared(*named, verdict="insufficient samples", **counts)
-    known = change.low is not None and change.high is not None
+    baseline, net = _net(figure, own, sides)
+    alone, within = (
+        max((limit for limit in limits if limit is not None), default=None)
+        for limits in zip(*(side.resolutions(own, figure.key) for side in sides), strict=True)
+    )
     return Compared(
         *named,
-        verdict=_verdict(figure, change, resolution or 0.0, margin),
-        share=math.expm1(change.estimate),
-        share_ci=Interval(math.expm1(change.low or 0), math.expm1(change.high or 0)) if known else None,
-        resolution=None if resolution is None else math.expm1(resolution),
-        **counts,
+        verdict="insufficient samples"
+        if change is None
+        else _verdict(figure, change, net, (alone or 0.0, within or 0.0), margin),
+        figure=figure,
+        trials_a=_count(a),
+        trials_b=_count(b),
+        a=_median(sides[0].blocks[own], figure.key),
+        b=_median(sides[1].blocks[own], figure.key),
+        share=None if change is None else math.expm1(change.estimate),
+        share_ci=_interval(change),
+        baseline=baseline,
+        net_share=None if net is None else math.expm1(net.estimate),
+        net_share_ci=_interval(net),
+        resolution=None if alone is None else math.expm1(alone),
     )
 
 
-def _verdict(figure: Figure, change: ranks.Shift, resolution: float, margin: float) -> Verdict:
-    """Of a change of logarithms, as the resolution is one; `margin` is a share."""
+def _net(
+    figure: Figure, own: Combination, sides: tuple[_Side, _Side]
+) -> tuple[str | None, ranks.Shift | None]:
+    """The baseline that both runs hold this against, and its change less that of the baseline."""
+    baseline = own._replace(topology=sides[0].baselines[own.group])
+    if baseline.topology == own.topology:
+        return None, None
+    ratios = [
+        {
+            block: value.less(base[block])
+            for block, value in side.logs(own, figure.key).items()
+            if block in base
+        }
+        for side in sides
+        for base in [side.both_halves(baseline, figure.key)]
+    ]
+    change = _change(ratios[1], ratios[0])
+    return (None, None) if change is None else (baseline.topology, change)
+
+
+def _change(logs: Logs, reference: Logs) -> ranks.Shift | None:
+    """The shift of the logarithms, of which each block counts once, with all that ticks and bins leave open."""
+    above, below = _by_block(logs, reference)
+    if not above or not below:
+        return None
+    parts = [([own[i] for own in above], [own[j] for own in below]) for i, j in ((0, 0), (1, 2), (2, 1))]
+    return ranks.within(*(ranks.unpaired_shift(*part) for part in parts))
+
+
+def _by_block(logs: Logs, reference: Logs) -> tuple[list[Known], list[Known]]:
+    """A value a block: the median of its boards', each board's centred alike in both runs.
+
+    A block in which one of two boards failed then stands beside the others. Boards that only one run has are left
+    out, unless the two have none in common.
+    """
+    boards = {board for _, board in logs} & {board for _, board in reference}
+    if not boards:
+        return _each_once(logs), _each_once(reference)
+    centres = {
+        board: float(np.median([own.value for (_, where), own in reference.items() if where == board]))
+        for board in sorted(boards)
+    }
+    return _each_once(logs, centres), _each_once(reference, centres)
+
+
+def _each_once(logs: Logs, centres: Mapping[str, float] | None = None) -> list[Known]:
+    """A value a block: the median of its boards', of those that have a centre."""
+    by_block: dict[int, list[Known]] = {}
+    for (block, board), own in sorted(logs.items()):
+        if centres is None or board in centres:
+            by_block.setdefault(block, []).append(own.moved(-centres[board] if centres else 0.0))
+    return [known.median(several) for several in by_block.values()]
+
+
+def _count(logs: Logs) -> int:
+    """Blocks that hold it."""
+    return len({block for block, _ in logs})
+
+
+def _median(blocks: Blocks, key: str) -> float:
+    return float(np.median([own.value for own in blocks.values(key).values() if own.value > 0]))
+
+
+def _interval(change: ranks.Shift | None) -> Interval | None:
+    if change is None or change.low is None or change.high is None:
+        return None
+    return Interval(math.expm1(change.low), math.expm1(change.high))
+
+
+def _reach(change: ranks.Shift | None) -> float | None:
+    if change is None or change.low is None or change.high is None:
+        return None
+    return max(abs(change.low), abs(change.high))
+
+
+def _verdict(
+    figure: Figure,
+    change: ranks.Shift,
+    net: ranks.Shift | None,
+    resolutions: tuple[float, float],
+    margin: float,
+) -> Verdict:
+    """Of changes of logarithms, as the resolutions are; `margin` is a share.
+
+    The A/A pair's word is asked once: of the change less the baseline's, where there is one, else of the change.
+    """
+    alone, within = resolutions
     if change.low is None or change.high is None:
         return "insufficient samples"
+    net_way = _way(net, within, margin)
     if -margin <= math.expm1(change.low) and math.expm1(change.high) <= margin:
-        return "same"
-    small = abs(change.estimate) <= resolution or abs(math.expm1(change.estimate)) <= margin
-    if small or not change.excludes_zero:
-        return "not resolved"
-    return "better" if (change.estimate > 0) == figure.higher_is_better else "worse"
+        return "not resolved" if net_way else "same"
+    if net_way and _way(change, 0.0, margin) == net_way:
+        return "better" if (net_way > 0) == figure.higher_is_better else "worse"
+    return "changed" if _way(change, alone, margin) else "not resolved"
+
+
+def _way(change: ranks.Shift | None, resolution: float, margin: float) -> int:
+    """The sign of a change that is there; 0 for one that may be none, or is too small to count."""
+    if change is None or not change.excludes_zero or abs(change.estimate) <= resolution:
+        return 0
+    return 0 if abs(math.expm1(change.estimate)) <= margin else round(math.copysign(1, change.estimate))

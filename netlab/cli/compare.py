@@ -12,9 +12,10 @@ from netlab.cli.options import DEFAULT_RESULTS, Json, Results
 
 
 class FailOn(StrEnum):
-    """The verdict that ends with status 5."""
+    """What ends with status 5."""
 
     worse = "worse"
+    changed = "changed"
 
 
 def command(
@@ -36,7 +37,10 @@ def command(
     fail_on: Annotated[
         FailOn | None,
         typer.Option(
-            "--fail-on", envvar="NETLAB_FAIL_ON", help="End with status 5 if any figure of B is worse."
+            "--fail-on",
+            envvar="NETLAB_FAIL_ON",
+            help="End with status 5 if any figure of B is worse; `changed`: or has changed for the worse along with "
+            "the baseline, or without one.",
         ),
     ] = None,
     results: Results = DEFAULT_RESULTS,
@@ -69,7 +73,10 @@ def command(
     else:
         output.line(comparison.in_words(a, b, found, margin))
     worse = sum(own.verdict == "worse" for own in found)
-    if fail_on is FailOn.worse and worse:
+    if fail_on is FailOn.changed:
+        worse += sum(own.verdict == "changed" and own.for_the_worse for own in found)
+    if fail_on is not None and worse:
+        what = "worse" if fail_on is FailOn.worse else "worse, or changed for the worse"
         raise RuleBroken(
-            f"{output.plural(worse, 'figure')} of {b.name} {'is' if worse == 1 else 'are'} worse"
+            f"{output.plural(worse, 'figure')} of {b.name} {'is' if worse == 1 else 'are'} {what}"
         )

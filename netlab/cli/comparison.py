@@ -16,14 +16,17 @@ from netlab.report.text import NOTHING, ascii_safe, figure, one_line, wrapped
 if TYPE_CHECKING:
     from netlab.results import RunStore
 
-HEADERS = ("topology", "figure", "A", "B", "change", "95 % interval", "verdict")
+HEADERS = ("topology", "figure", "A", "B", "change", "95 % interval")
 SHOWN = 20  # differences of the environment; --json has all
 
 MEANINGS = {
     "not resolved": "not resolved: the runs do not show whether there is a difference that matters, or it is no larger "
     "than what a thing measured twice differs by from itself. More blocks resolve more.",
+    "changed": "changed: the figure did, but no more than the baseline did, or there is none in both runs to hold it "
+    "against. Two single runs cannot tell a change of the path from a change of the day: measure each "
+    "state several times, in turns.",
     "insufficient samples": "insufficient samples: an interval of 95 % needs at least "
-    f"{ranks.runs_needed()} good trials in each run; that is as many blocks.",
+    f"{ranks.runs_needed()} blocks with a good trial in each run.",
 }
 
 
@@ -61,35 +64,52 @@ def _tables(found: Sequence[Compared], margin: float) -> Iterator[str]:
 
     groups = dict.fromkeys((own.scenario, own.condition, own.instrument) for own in found)
     for scenario, condition, instrument in groups:
+        mine = [
+            own
+            for own in found
+            if (own.scenario, own.condition, own.instrument) == (scenario, condition, instrument)
+        ]
+        baseline = next((own.baseline for own in mine if own.baseline), None)
         lines, last = [], ""
-        for own in found:
-            if (own.scenario, own.condition, own.instrument) == (scenario, condition, instrument):
-                lines.append([own.topology if own.topology != last else "", *_cells(own, margin)])
-                last = own.topology
+        for own in mine:
+            net = [_net(own)] if baseline else []
+            lines.append(
+                [own.topology if own.topology != last else "", *_cells(own), *net, _said(own, margin)]
+            )
+            last = own.topology
         title = ", ".join(filter(None, (scenario, condition, instrument)))
-        align = ("left", "left", "right", "right", "right", "right", "left")
-        body = tabulate(lines, headers=HEADERS, tablefmt="simple", disable_numparse=True, colalign=align)
+        headers = [*HEADERS, *([f"less {baseline}'s"] if baseline else []), "verdict"]
+        align = ("left", "left", *("right" for _ in headers[2:-1]), "left")
+        body = tabulate(lines, headers=headers, tablefmt="simple", disable_numparse=True, colalign=align)
         yield f"{title}\n\n{body}"
 
 
-def _cells(own: Compared, margin: float) -> list[str]:
+def _cells(own: Compared) -> list[str]:
+    """Under HEADERS, but for the topology."""
     if own.figure is None:
-        return ["", "", "", "", "", own.verdict]
-    verdict: str = own.verdict
-    if verdict == "same":
-        verdict = f"same within {margin:g} %"
-    elif verdict == "insufficient samples":
-        verdict = f"insufficient samples ({own.trials_a} and {own.trials_b} trials)"
+        return [""] * (len(HEADERS) - 1)
     named = ", ".join(filter(None, (own.figure.words, own.figure.unit)))
     share = NOTHING if own.share is None else _percent(own.share)
-    return [named, figure(own.a), figure(own.b), share, _interval(own.share_ci), verdict]
+    return [named, figure(own.a), figure(own.b), share, _interval(own.share_ci)]
+
+
+def _net(own: Compared) -> str:
+    return "" if own.net_share is None else _percent(own.net_share)
+
+
+def _said(own: Compared, margin: float) -> str:
+    if own.verdict == "same":
+        return f"same within {margin:g} %"
+    if own.verdict == "insufficient samples":
+        return f"insufficient samples ({own.trials_a} and {own.trials_b} blocks)"
+    return own.verdict
 
 
 def _sum(found: Sequence[Compared], margin: float) -> str:
     counts = Counter(own.verdict for own in found)
     words = {"same": f"the same within {margin:g} %"}
     told = ", ".join(f"{count} {words.get(verdict, verdict)}" for verdict, count in counts.items())
-    return f"B against A: {told}. A change is B's over A's, the median of all ratios between their trials."
+    return f"B against A: {told}. A change is B's over A's, the median of all ratios between their blocks."
 
 
 def _percent(share: float) -> str:

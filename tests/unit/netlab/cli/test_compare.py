@@ -94,7 +94,19 @@ def test_what_it_prints(netlab) -> None:
     lines = ended.out.splitlines()
     assert lines[0].startswith(f"A: {a.name}, 20")
     table = [line.split() for line in lines]
-    assert ["topology", "figure", "A", "B", "change", "95", "%", "interval", "verdict"] in table
+    assert [
+        "topology",
+        "figure",
+        "A",
+        "B",
+        "change",
+        "95",
+        "%",
+        "interval",
+        "less",
+        "host's",
+        "verdict",
+    ] in table
     [tap] = [line for line in table if line[:2] == ["tap", "p50,"]]
     assert tap[-1] == "worse"
     assert "+" in tap[5]
@@ -124,6 +136,35 @@ def test_fail_on_worse(netlab, slower: float, status: int) -> None:
     assert netlab("compare", a.name, b.name).status == 0
 
 
+def test_what_the_baseline_explains_is_not_worse(netlab) -> None:
+    """Everything is a fifth slower, the baseline too: it may be the day."""
+    a, b = make("a"), make("b", {"host": 1.2, "tap": 1.2}, seed=2)
+    assert set(verdicts(netlab, a, b).values()) == {"changed"}
+    assert netlab("compare", a.name, b.name, "--fail-on", "worse").status == 0
+    ended = netlab("compare", a.name, b.name, "--fail-on", "changed")
+    assert ended.status == 5
+    assert "are worse, or changed for the worse" in ended.err
+    said = " ".join(ended.out.split())
+    assert "Two single runs cannot tell a change of the path from a change of the day" in said
+    assert netlab("compare", b.name, a.name, "--fail-on", "changed").status == 0  # the other way it is faster
+
+
+def test_without_a_baseline_in_both_nothing_is_worse(netlab) -> None:
+    a, b = make("a", topologies=["tap"]), make("b", {"tap": 1.2}, topologies=["tap"], seed=2)
+    assert set(verdicts(netlab, a, b).values()) == {"changed"}
+    assert "less host's" not in netlab("compare", a.name, b.name).out
+
+
+def test_what_is_beyond_the_baseline_is_told(netlab) -> None:
+    a, b = make("a"), make("b", {"host": 1.1, "tap": 1.5}, seed=2)
+    said = json.loads(netlab("compare", a.name, b.name, "--json").out)["conditions"]
+    own = {(own["topology"], own["figure"]): own for own in said}
+    tap, host = own["tap", "p50_us"], own["host", "p50_us"]
+    assert (tap["verdict"], tap["baseline"]) == ("worse", "host")
+    assert tap["net_share_ci"]["low"] <= 1.5 / 1.1 - 1 <= tap["net_share_ci"]["high"]
+    assert (host["baseline"], host["net_share"], host["net_share_ci"]) == (None, None, None)
+
+
 def test_what_only_one_run_has(netlab) -> None:
     a, b = make("a"), make("b", topologies=["host"])
     found = verdicts(netlab, a, b)
@@ -144,8 +185,8 @@ def test_too_few_blocks(netlab) -> None:
     a, b = make("a", blocks=3), make("b", {"tap": 2}, blocks=3, seed=2)
     assert set(verdicts(netlab, a, b).values()) == {"insufficient samples"}
     said = netlab("compare", a.name, b.name).out
-    assert "insufficient samples (3 and 3 trials)" in said
-    assert "needs at least 4 good trials in each run" in said
+    assert "insufficient samples (3 and 3 blocks)" in said
+    assert "needs at least 4 blocks with a good trial in each run" in said
 
 
 def test_a_run_against_itself_is_refused(netlab) -> None:
