@@ -5,11 +5,16 @@ One JSON file per scope below ``/var/lib/netlab-testbed/ledger``: ``topology`` i
 topology is laid over the board, ``board`` only by destroy. A file is replaced atomically and fsynced
 (file, then folder) before the change that it describes is made, so after any crash the file holds every
 undo that may be needed, and at most one that is not: operations are idempotent for that reason.
+
+Whoever changes the board or undoes changes holds the ledger's folder, flock(2), from planning to the last step. So
+an undo waits for a module that goes on although nobody hears it any more (its connection was cut), and undoes that
+too; and a lock of this kind ends with its process, however that ends.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -23,6 +28,11 @@ from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardE
 FORMAT = 1
 SCOPES = ("board", "topology")
 ROOT = Path("/var/lib/netlab-testbed/ledger")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+LONGEST = 300.0  # seconds to wait for a module that still changes the board; its steps have shorter limits
+POLL = 0.02  # seconds
+
+_held: dict[Path, int] = {}  # of this process: folders, and how many times over
 
 
 def boot_id() -> str:
@@ -34,11 +44,18 @@ def write_atomically(path: Path, text: str) -> None:
     """Replace ``path`` so that after a crash it holds the old text whole or the new text whole."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = path.with_name(path.name + ".new")
-    with open(scratch, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(scratch, path)
+    try:
+        with open(
+            scratch, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)
+        ) as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(scratch, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            scratch.unlink()  # where the disk is full, this is the room that others need
+        raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
@@ -46,8 +63,12 @@ def write_atomically(path: Path, text: str) -> None:
         os.close(folder)
 
 
+class NoRoom(BoardError):
+    """The disk is full, or may only be read."""
+
+
 class Ledger:
-    """One scope's file. Reading needs no lock (the replacement is atomic); writers take the folder's lock."""
+    """One scope's file. Reading needs no lock (the replacement is atomic); who writes is alone."""
 
     def __init__(self, scope: str, root: Path = ROOT, topology: str | None = None) -> None:
         """``topology``: what the changes are made for; noted with the first of them."""
@@ -87,27 +108,71 @@ class Ledger:
     # -- writing ---------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(self.root / "lock", "w", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    def alone(self) -> Iterator[None]:
+        """Nobody else changes this board meanwhile. The folder is made, and goes when no scope has a record.
+
+        BoardError where another process goes on changing the board, or nothing can be written.
+        """
+        if _held.get(self.root):
+            _held[self.root] += 1
+            try:
+                yield
+            finally:
+                _held[self.root] -= 1
+            return
+        handle = self._hold()
+        _held[self.root] = 1
+        try:
             yield
+        finally:
+            del _held[self.root]
+            self._leave()
+            os.close(handle)
+
+    def _hold(self) -> int:
+        """The folder, held; a descriptor that programs started meanwhile do not inherit."""
+        end = time.monotonic() + LONGEST
+        while True:
+            try:
+                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+            except FileNotFoundError:
+                continue  # whoever left last took it away
+            except OSError as error:
+                raise BoardError(f"cannot keep a ledger in {self.root}: {error.strerror}") from error
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(handle), self.root.stat()):
+                    return handle
+            os.close(handle)
+            if time.monotonic() > end:
+                raise BoardError(
+                    f"another process still changes this board: {self.root} is held for {LONGEST:.0f} s"
+                )
+            time.sleep(POLL)
 
     def _write(self, data: dict[str, Any]) -> None:
-        write_atomically(self.path, json.dumps(data, indent=1, sort_keys=True) + "\n")
+        try:
+            write_atomically(self.path, json.dumps(data, indent=1, sort_keys=True) + "\n")
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise NoRoom(f"cannot write {self.path}: {error.strerror}") from error
 
     def _leave(self) -> None:
-        """Take the folders away where no scope has a record any more; called with the lock held."""
-        if any((self.root / f"{scope}.json").exists() for scope in SCOPES):
-            return
-        (self.root / "lock").unlink(missing_ok=True)
+        """Take the folders away where no scope has a record any more; called by who is alone."""
+        for scope in SCOPES:
+            # of a writer that was killed
+            (self.root / f"{scope}.json.new").unlink(missing_ok=True)
         for folder in (self.root, self.root.parent):
-            with contextlib.suppress(OSError):
+            try:
                 folder.rmdir()  # only when empty
+            except OSError:
+                return
 
     def intend(self, step: Step) -> None:
         """Put the step and its undo on disk."""
-        with self._locked():
+        with self.alone():
             data = self.read()
             number = data["entries"][-1]["id"] + 1 if data["entries"] else 1
             data["entries"].append(
@@ -131,7 +196,7 @@ class Ledger:
 
     def note(self, **facts: Any) -> bool:
         """Merge facts into the deployment's header; True if that changed it."""
-        with self._locked():
+        with self.alone():
             data = self.read()
             merged = {**data["deployment"], **facts}
             if merged == data["deployment"]:
@@ -142,15 +207,20 @@ class Ledger:
 
     def rollback(self) -> tuple[list[str], list[str]]:
         """Replay backwards: (what was undone, what could not be). A failed undo stays for the next try."""
+        if not self.path.exists():
+            return [], []
+        with self.alone():
+            return self._rollback()
+
+    def _rollback(self) -> tuple[list[str], list[str]]:
         undone: list[str] = []
         failed: list[str] = []
-        if self.path.exists():
-            # a full disk keeps nobody from undoing
-            with contextlib.suppress(OSError), self._locked():
-                data = self.read()
-                self._not_whole(data)
-                self._write(data)
-        for entry in reversed(self.entries()):
+        data = self.read()
+        self._not_whole(data)
+        # A full disk keeps nobody from undoing: undone once more, if need be, is as good as once.
+        with contextlib.suppress(NoRoom):
+            self._write(data)
+        for entry in reversed(list(data["entries"])):
             if entry["undo"]:
                 undo = Step.from_dict(entry["undo"])
                 try:
@@ -159,12 +229,9 @@ class Ledger:
                     failed.append(str(error))
                     continue
                 undone.append(undo.says())
-            with self._locked():
-                data = self.read()
-                data["entries"] = [other for other in data["entries"] if other["id"] != entry["id"]]
+            data["entries"].remove(entry)
+            with contextlib.suppress(NoRoom):
                 self._write(data)
         if not failed:
-            with self._locked():
-                self.path.unlink(missing_ok=True)
-                self._leave()
+            self.path.unlink(missing_ok=True)
         return undone, failed

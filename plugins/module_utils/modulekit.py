@@ -46,12 +46,16 @@ def change_board(
     module's result; it only reads.
     """
     try:
-        steps = list(plan())
-        if not module.check_mode:
+        if module.check_mode:
+            steps = list(plan())
+        else:
             scope = module.params["ledger"]
             # what is in the board's own scope outlives the topology
             topology = module.params.get("topology") if scope == "topology" else None
-            run_steps(steps, Ledger(scope, topology=topology))
+            ledger = Ledger(scope, topology=topology)
+            with ledger.alone():  # what is planned is still so when it is done
+                steps = list(plan())
+                run_steps(steps, ledger)
         result = after() if after else {}
     except BoardError as error:
         fail(module, error)

@@ -9,6 +9,7 @@ process can run it. Every operation is idempotent: an undo may be run although i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -92,9 +93,12 @@ class WriteAhead(Protocol):
 
     def intend(self, step: Step) -> None: ...
 
+    def alone(self) -> AbstractContextManager[None]: ...
+
 
 def run_steps(steps: Iterable[Step], ledger: WriteAhead) -> None:
-    """Do each step, with its undo on disk before the change is made."""
-    for step in steps:
-        ledger.intend(step)
-        step.run()
+    """Do each step, with its undo on disk before the change is made, and nobody undoing anything meanwhile."""
+    with ledger.alone():
+        for step in steps:
+            ledger.intend(step)
+            step.run()

@@ -35,7 +35,7 @@ class PinLedger(Ledger):
         """Take out what nothing is left to undo of, now that just ``wanted`` is pinned."""
         if not spent(self.entries(), wanted):
             return
-        with self._locked():
+        with self.alone():
             data = self.read()
             gone = set(spent(data["entries"], wanted))
             data["entries"] = [entry for entry in data["entries"] if entry["id"] not in gone]
@@ -43,7 +43,6 @@ class PinLedger(Ledger):
                 self._write(data)
                 return
             self.path.unlink(missing_ok=True)
-            self._leave()
 
 
 def wanted_of(pins: Sequence[Mapping[str, Any]], needed: Sequence[int]) -> Wanted:

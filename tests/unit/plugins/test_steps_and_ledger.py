@@ -3,11 +3,17 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import multiprocessing
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.netlab.testbed.plugins.module_utils import ledger as ledger_module
 from ansible_collections.netlab.testbed.plugins.module_utils import steps as steps_module
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import (
@@ -170,3 +176,79 @@ def test_the_topology_noted_first_stays(world: World, tmp_path: Path) -> None:
 def test_what_outlives_a_topology_is_not_a_deployment(world: World, tmp_path: Path) -> None:
     run_steps([adding("a")], Ledger("board", tmp_path))
     assert Ledger("board", tmp_path).deployment() == {}
+
+
+def full(*_arguments: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_nothing_is_changed_where_its_undo_cannot_be_written(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module.os, "fsync", full)
+    with pytest.raises(BoardError, match=r"cannot write .*topology\.json: No space left on device"):
+        run_steps([adding("a")], Ledger("topology", tmp_path / "ledger"))
+    assert world == []
+    assert not (tmp_path / "ledger").exists()
+
+
+def test_a_full_disk_keeps_nobody_from_undoing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger("topology", tmp_path / "ledger")
+    run_steps([adding("a"), adding("b")], ledger)
+    monkeypatch.setattr(ledger_module.os, "fsync", full)
+    assert ledger.rollback() == (["drop b", "drop a"], [])
+    assert world == []
+    assert not ledger.root.exists()
+
+
+def test_an_undo_waits_for_a_module_that_goes_on_alone(world: World, tmp_path: Path) -> None:
+    """As when the connection is cut in the middle of it: what it does after that is undone as well."""
+    ledger = Ledger("topology", tmp_path / "ledger")
+    begun, go_on = threading.Event(), multiprocessing.get_context("fork").Event()
+    read, write = os.pipe()
+    module = os.fork()
+    if module == 0:
+        with ledger.alone():
+            ledger.intend(adding("a"))
+            os.write(write, b"x")
+            go_on.wait(30)
+            ledger.intend(adding("b"))
+        os._exit(0)
+    os.read(read, 1)
+    undone: list[str] = []
+
+    def undo() -> None:
+        begun.set()
+        undone.extend(ledger.rollback()[0])
+
+    undoing = threading.Thread(target=undo)
+    undoing.start()
+    begun.wait(30)
+    undoing.join(0.2)
+    assert undoing.is_alive()
+    go_on.set()
+    undoing.join(30)
+    os.waitpid(module, 0)
+    assert undone == ["drop b", "drop a"]
+
+
+def test_who_waits_for_ever_says_for_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "LONGEST", 0.1)
+    tmp_path.joinpath("topology.json").write_text("{}", encoding="utf-8")
+    handle = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(BoardError, match="another process still changes this board"):
+            Ledger("topology", tmp_path).rollback()
+    finally:
+        os.close(handle)
+
+
+def test_what_a_killed_writer_has_left_goes(world: World, tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path / "ledger")
+    run_steps([adding("a")], ledger)
+    (ledger.root / "topology.json.new").write_text("{", encoding="utf-8")
+    ledger.rollback()
+    assert not ledger.root.exists()

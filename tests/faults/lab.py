@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two boards that stay, as boards over SSH do, so that what `netlab destroy` undoes is undone by their ledgers alone.
+
+They are local boards which the inventory does not call so: no play makes or removes them. `made` is the other
+inventory, of the same names, whose boards are made by a deploy and go with a destroy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ansible_collections.netlab.testbed.plugins.module_utils import local_board
+from tests.faults import snapshot
+from tests.faults.watch import Watch
+
+ROOT = Path(__file__).resolve().parents[2]
+HOOKS = Path(__file__).resolve().parent / "hooks"
+LOCKS = Path("/var/lib/netlab-testbed-locks")
+LIMIT = 240.0  # seconds for one command of netlab
+POLL = 0.01
+
+INVENTORY = """\
+all:
+  hosts:
+    localhost: {{ansible_connection: local}}
+  vars:
+    ansible_python_interpreter: {python}
+    ansible_python3_interpreter: {python} # of modules that name python3 in their first line
+    ansible_connection: netlab.testbed.local_board
+    board_package_host: localhost
+  children:
+    duts: {{hosts: {{{dut}: {{board_nic: eth1, board_address: 192.168.20.2/24}}}}}}
+    peers: {{hosts: {{{peer}: {{board_nic: eth1, board_address: 192.168.20.1/24}}}}}}
+"""
+MADE = """\
+    local_boards:
+      hosts: {{{dut}: {{}}, {peer}: {{}}}}
+      vars:
+        local_board_cables: [{{{dut}: eth1, {peer}: eth1}}]
+"""
+
+
+class Lost(AssertionError):
+    """A fault that was not survived."""
+
+
+def until(what: str, condition: Callable[[], object], limit: float = LIMIT) -> None:
+    """Waits until it is so; Lost if it never is."""
+    end = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > end:
+            raise Lost(f"{what}: not within {limit:.0f} s")
+        time.sleep(POLL)
+
+
+class Lab:
+    """One worker's boards, inventories and folders."""
+
+    def __init__(self, name: str) -> None:
+        self.dut, self.peer = f"{name}dut", f"{name}peer"
+        self.folder = Path(tempfile.mkdtemp(prefix=f"netlab-faults-{name}-"))
+        self.gate = self.folder / "gate"
+        self.stays, self.made = self.folder / "stays.yml", self.folder / "made.yml"
+        words = {"python": HOOKS / "board" / "python3", "dut": self.dut, "peer": self.peer}
+        self.stays.write_text(INVENTORY.format(**words), encoding="utf-8")
+        self.made.write_text((INVENTORY + MADE).format(**words), encoding="utf-8")
+        self.carries: str | None = None  # what the standing boards carry, as far as is known
+        self.before: dict[str, dict[str, set[str]]] = {}
+        self.watch = Watch()
+        self.clear()
+
+    # -- boards ----------------------------------------------------------------------------------------
+
+    def pid(self, board: str) -> int:
+        found = local_board.board_pid(board)
+        if found is None:
+            raise Lost(f"board {board} is not up")
+        return found
+
+    def inside(self, board: str, *argv: str) -> str:
+        return local_board.run_in_board(board, list(argv))
+
+    def raise_boards(self) -> None:
+        """New boards, and a look at them before anybody changed anything."""
+        self.remove_boards()
+        for board in (self.dut, self.peer):
+            local_board.start(board)
+        for link in ("eth1", "mgmt0"):  # the measured cable, and the one that nobody may touch
+            local_board.wire(self.dut, link, self.peer, link)
+        for board, address in ((self.dut, "192.0.2.2/24"), (self.peer, "192.0.2.1/24")):
+            self.inside(board, "ip", "address", "add", address, "dev", "mgmt0")
+            # a size that can be made smaller, and given back
+            self.inside(board, "mount", "-o", "remount,size=16m", "/var/lib/netlab-testbed")
+        self.before = self.look()
+        self.watch.boards = {board: self.pid(board) for board in (self.dut, self.peer)}
+        self.carries = None
+
+    def remove_boards(self) -> None:
+        self.watch.boards = {}
+        for board in (self.dut, self.peer):
+            local_board.stop(board)
+
+    def look(self) -> dict[str, dict[str, set[str]]]:
+        return {board: snapshot.of_board(self.pid(board)) for board in (self.dut, self.peer)}
+
+    def left(self) -> list[str]:
+        """What is not as it was before the first change, on the boards and on the machine that keeps their locks."""
+        found = [
+            f"{board}: {difference}"
+            for board, then in self.before.items()
+            for difference in snapshot.differences(then, snapshot.of_board(self.pid(board)))
+        ]
+        return found + [f"lock of {board}" for board in (self.dut, self.peer) if self.locked(board)]
+
+    @staticmethod
+    def locked(board: str) -> bool:
+        return bool(list(LOCKS.glob(f"board-{board}.json*")))
+
+    # -- commands --------------------------------------------------------------------------------------
+
+    def start(self, *words: str, inventory: Path | None = None) -> subprocess.Popen[str]:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{HOOKS / 'board'}",
+            "ANSIBLE_FAULTS": str(self.gate),
+            "ANSIBLE_CALLBACK_PLUGINS": str(HOOKS / "callback"),
+            "NETLAB_LOGS": str(self.folder / "logs"),
+            "TMPDIR": str(self.scratch),
+            "NO_COLOR": "1",
+        }
+        return subprocess.Popen(
+            [sys.executable, "-m", "netlab", *words, "-i", str(inventory or self.stays)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+            start_new_session=True,
+        )
+
+    def end(self, program: subprocess.Popen[str]) -> tuple[int, str]:
+        """Its status and all that it said."""
+        try:
+            said, _ = program.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            program.kill()
+            program.communicate()
+            raise Lost(f"{program.args} did not end within {LIMIT:.0f} s") from None
+        if "Traceback (most recent call last)" in said:
+            raise Lost(f"a traceback:\n{said[-3000:]}")
+        return program.returncode, said
+
+    def call(self, *words: str, inventory: Path | None = None) -> str:
+        """A command that has to succeed, with nobody in its way."""
+        self.clear()
+        status, said = self.end(self.start(*words, inventory=inventory))
+        if status:
+            raise Lost(f"netlab {' '.join(words)} ended with {status}:\n{said[-3000:]}")
+        return said
+
+    # -- moments ---------------------------------------------------------------------------------------
+
+    @property
+    def scratch(self) -> Path:
+        folder = self.folder / "tmp"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def clear(self) -> None:
+        """Nobody is to stop anywhere."""
+        shutil.rmtree(self.gate, ignore_errors=True)
+        self.gate.mkdir(mode=0o700)
+
+    def arm(self, moment: str) -> None:
+        """The next who comes by this moment stops there."""
+        self.clear()
+        (self.gate / "wanted").write_text(moment, encoding="utf-8")
+
+    def reach(self, moment: str, program: subprocess.Popen[str]) -> int:
+        """Waits until somebody has; the pid of that process as this machine has it."""
+        reached = self.gate / "reached"
+        until(moment, lambda: reached.exists() or program.poll() is not None)
+        if not reached.exists():
+            _, said = self.end(program)
+            raise Lost(f"{moment} was never reached:\n{said[-3000:]}")
+        return self._outside(int(json.loads(reached.read_text(encoding="utf-8"))["pid"]))
+
+    def _outside(self, inner: int) -> int:
+        """A process of a board has another number here: NSpid of proc_pid_status(5), and the mark of our gate."""
+        mark = f"ANSIBLE_FAULTS={self.gate}".encode()
+        for status in Path("/proc").glob("[0-9]*/status"):
+            try:
+                numbers = next(
+                    line.split()[1:]
+                    for line in status.read_text(encoding="utf-8", errors="replace").splitlines()
+                    if line.startswith("NSpid:")
+                )
+                if int(numbers[-1]) == inner and mark in (status.parent / "environ").read_bytes().split(
+                    b"\0"
+                ):
+                    return int(status.parent.name)
+            except (OSError, StopIteration):
+                continue
+        raise Lost(f"nobody has the pid {inner}")
+
+    def go_on(self) -> None:
+        (self.gate / "go").touch()
+
+    def ansible(self) -> int:
+        return int((self.gate / "ansible").read_text(encoding="utf-8"))
+
+    def playbook(self) -> str:
+        return (self.gate / "playbook").read_text(encoding="utf-8")
+
+    def passed(self) -> list[str]:
+        return (self.gate / "passed").read_text(encoding="utf-8").splitlines()
+
+    def kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+
+    def processes(self, board: str, program: str) -> Iterator[int]:
+        """Of a board, the processes with this name, as this machine numbers them."""
+        here = Path(f"/proc/{self.pid(board)}/ns/pid").readlink()
+        for comm in Path("/proc").glob("[0-9]*/comm"):
+            try:
+                name = comm.read_text(encoding="utf-8").strip()
+                if name.startswith(program) and (comm.parent / "ns/pid").readlink() == here:
+                    yield int(comm.parent.name)
+            except OSError:
+                continue
+
+    # -- states ----------------------------------------------------------------------------------------
+
+    def clean(self) -> None:
+        """Standing boards that carry nothing."""
+        if not self.before:
+            self.raise_boards()
+        elif self.carries is not None:
+            self.call("destroy", "--wait", "60")
+            self.carries = None
+
+    def deployed(self, topology: str) -> None:
+        self.clean() if not self.before else None
+        if self.carries != topology:
+            self.call("deploy", "-t", topology)
+            self.carries = topology
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """The boards answer all the time, or it is Lost."""
+        with self.watch.on():
+            yield
+        if self.watch.silent:
+            raise Lost(f"the management path did not answer: {self.watch.silent[:3]}")
+
+    def close(self) -> None:
+        self.remove_boards()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board as programs see it that know nothing of this project: to be compared before the first deploy and after."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+# One shell for all of it: each entering of a board costs a process.
+READERS = {
+    "links": "ip -json -details link show",
+    "addresses": "ip -json address show",
+    "routes": "ip -4 route show table all",
+    "rules": "ip rule show",
+    "bridges": "bridge link show; bridge vlan show",
+    "queues": "tc qdisc show",
+    "offloads": 'for nic in eth1 mgmt0; do [ ! -e /sys/class/net/$nic ] || ethtool -k "$nic"; done',
+    "kernel settings": "sysctl -a 2>/dev/null | grep -E '^net\\.(ipv4|ipv6|bridge|core)\\.' || true",
+    "pins": "find /sys/fs/bpf -mindepth 1",
+    "mounts": "cat /proc/mounts",
+    "programs": "ps -e -o pid=,args=",
+    "devices": "find /dev -mindepth 1",
+    "files": "find /var/lib/netlab-testbed /run -mindepth 1",
+}
+# What differs with nobody having done anything: counters, who asks.
+PASSING = ("stats", "stats64", "ifi_index", "operstate", "ifindex", "link_index", "flags", "allmulti")
+# /run/lock's own; what libvirtd leaves of itself in the board's /run, which its package makes on any machine.
+EXPLAINED = re.compile(r"^/run/(libvirt|lock|systemd|blkid|utmp)\b|^/run/libvirtd\.pid$")
+# counters of the kernel that stand among its settings
+COUNTERS = re.compile(r"^net\.(netfilter|ipv6\.route\.gc|ipv4\.(tcp_fastopen_key|route\.))")
+MARK = "@@@ "
+
+
+def of_board(pid: int) -> dict[str, set[str]]:
+    """Each kind of thing as lines."""
+    script = "".join(f"echo '{MARK}{kind}'; {command}; " for kind, command in READERS.items())
+    told = _inside(pid, ["sh", "-c", script])
+    parts = (part.partition("\n") for part in told.split(MARK)[1:])
+    found = {kind: text for kind, _, text in parts}
+    return {kind: _lines(kind, found.get(kind, "")) for kind in READERS}
+
+
+def _inside(pid: int, argv: Sequence[str]) -> str:
+    return subprocess.run(
+        ["nsenter", "-t", str(pid), "-a", "--", *argv], capture_output=True, text=True, timeout=30, check=True
+    ).stdout
+
+
+def _lines(kind: str, text: str) -> set[str]:
+    if kind == "links":
+        return {_link(link) for link in json.loads(text) if link}
+    if kind == "addresses":
+        return {
+            f"{link['ifname']} {address['local']}/{address['prefixlen']}"
+            for link in json.loads(text)
+            if link
+            for address in link["addr_info"]
+            if address["family"] == "inet"
+        }
+    lines = {line.rstrip() for line in text.splitlines() if line.strip()}
+    if kind == "programs":  # the shell of the question, and what it asks with
+        return {line.split(maxsplit=1)[1] for line in lines if MARK not in line and "ps -e -o" not in line}
+    if kind == "queues":
+        return {line.partition(" refcnt")[0] for line in lines}
+    if kind == "kernel settings":
+        return {line for line in lines if not COUNTERS.match(line)}
+    return {line for line in lines if not EXPLAINED.match(line)}
+
+
+def _link(link: dict[str, Any]) -> str:
+    kept = {key: value for key, value in link.items() if key not in PASSING}
+    kept["up"] = "UP" in link["flags"]
+    return json.dumps(kept, sort_keys=True)
+
+
+def differences(before: dict[str, set[str]], after: dict[str, set[str]]) -> list[str]:
+    """In words, sorted; empty where all is as it was."""
+    return sorted(
+        [f"{kind}: left: {line}" for kind in before for line in after[kind] - before[kind]]
+        + [f"{kind}: lost: {line}" for kind in before for line in before[kind] - after[kind]]
+    )
