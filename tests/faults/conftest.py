@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The faults are tried by two workers, one a core, each with boards of its own; every test waits for its own.
 
-NETLAB_FAULTS=whole tries all of them, as `./lab test faults` does; else it is a sample, the same each time, of that
-many where it is a number.
+NETLAB_FAULTS=whole tries all of them, as `./lab test faults` does, and NETLAB_FAULTS=3/20 the third twentieth, for
+whoever shares a machine; else it is a sample, the same each time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def chosen() -> list[Trial]:
     trials, wanted = everything(), os.environ.get("NETLAB_FAULTS", "")
     if wanted == "whole":
         return trials
-    return sample(trials, int(wanted)) if wanted else sample(trials)
+    number, _, of = wanted.partition("/")
+    return trials[int(number) - 1 :: int(of)] if of else sample(trials)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

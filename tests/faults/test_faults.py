@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever happens in the middle of a deploy or destroy: the next destroy leaves nothing, the next deploy succeeds."""
+"""Whatever happens in the middle of a deploy or destroy: the next destroy leaves nothing, the next deploy works."""
 
 from __future__ import annotations
 
