@@ -21,7 +21,7 @@ READERS = {
     "kernel settings": "sysctl -a 2>/dev/null | grep -E '^net\\.(ipv4|ipv6|bridge|core)\\.' || true",
     "pins": "find /sys/fs/bpf -mindepth 1",
     "mounts": "cat /proc/mounts",
-    "programs": "ps -e -o pid=,args=",
+    "programs": "ps -e -ww -o pid=,args=",
     "devices": "find /dev -mindepth 1",
     "files": "find /var/lib/netlab-testbed /run -mindepth 1",
 }
@@ -32,11 +32,12 @@ EXPLAINED = re.compile(r"^/run/(libvirt|lock|systemd|blkid|utmp)\b|^/run/libvirt
 # counters of the kernel that stand among its settings
 COUNTERS = re.compile(r"^net\.(netfilter|ipv6\.route\.gc|ipv4\.(tcp_fastopen_key|route\.))")
 MARK = "@@@ "
+PRINTED = r"\100\100\100 "  # in the shell's own arguments, which ps(1) lists, it is not to be found
 
 
 def of_board(pid: int) -> dict[str, set[str]]:
     """Each kind of thing as lines."""
-    script = "".join(f"echo '{MARK}{kind}'; {command}; " for kind, command in READERS.items())
+    script = "".join(f"printf '{PRINTED}%s\\n' '{kind}'; {command}; " for kind, command in READERS.items())
     told = _inside(pid, ["sh", "-c", script])
     parts = (part.partition("\n") for part in told.split(MARK)[1:])
     found = {kind: text for kind, _, text in parts}
@@ -62,7 +63,9 @@ def _lines(kind: str, text: str) -> set[str]:
         }
     lines = {line.rstrip() for line in text.splitlines() if line.strip()}
     if kind == "programs":  # the shell of the question, and what it asks with
-        return {line.split(maxsplit=1)[1] for line in lines if MARK not in line and "ps -e -o" not in line}
+        return {
+            line.split(maxsplit=1)[1] for line in lines if PRINTED not in line and "ps -e -ww" not in line
+        }
     if kind == "queues":
         return {line.partition(" refcnt")[0] for line in lines}
     if kind == "kernel settings":
