@@ -12,17 +12,20 @@ from netlab.cli.estimate import Estimate
 from netlab.play.progress import about
 
 Spec = Mapping[str, Any]
-Pairs = Sequence[tuple[str, str]]
+LeftOut = Sequence[tuple[str, str, str]]
 
 
-def show(specs: Sequence[Spec], expected: Estimate, left_out: Pairs, *, json: bool) -> None:
-    """`left_out`: (topology, scenario) of what is not planned because it means nothing without guests."""
+def show(specs: Sequence[Spec], expected: Estimate, left_out: LeftOut, *, json: bool) -> None:
+    """`left_out`: (topology, scenario, reason) of what is not planned."""
     if json:
         output.as_json(
             {
                 "trials": [dict(spec) for spec in specs],
                 "estimate": {"seconds": round(expected.total, 1), "basis": list(expected.told)},
-                "left_out": [{"topology": topology, "scenario": scenario} for topology, scenario in left_out],
+                "left_out": [
+                    {"topology": topology, "scenario": scenario, "reason": reason}
+                    for topology, scenario, reason in left_out
+                ],
             }
         )
         return
@@ -39,8 +42,8 @@ def show(specs: Sequence[Spec], expected: Estimate, left_out: Pairs, *, json: bo
     output.line(f"about {about(expected.total)}: {output.plural(len(specs), 'trial')}, {deployments}")
     for words in expected.told:
         output.line(f"  {words}")
-    for topology, scenario in left_out:
-        output.line(f"not planned: {scenario} on {topology}, which carries no guests")
+    for topology, scenario, reason in left_out:
+        output.line(f"not planned: {scenario} on {topology}: {reason}")
 
 
 def _told(spec: Spec) -> str:

@@ -30,7 +30,7 @@ _WORDS = {
 }
 _ENTRIES = {
     "instruments": "must be a name, or a mapping with `name` and `parameters`",
-    "scenarios": "must be a name, or a mapping with `name` and `conditions`",
+    "scenarios": "must be a name, or a mapping with `name`, `conditions` and `topologies`",
 }
 _EXAMPLES = {
     "name": "`name: my-comparison`",
@@ -127,6 +127,30 @@ def of_conditions(
                 continue
             message = f"{name} has no condition {word!r}{close(word, known[name].conditions)}"
             yield places.problem(place, message, known[name].choices())
+
+
+def of_topologies(
+    told: Mapping[str, Any], known: Collection[str] | None, places: Places, wrong: Collection[KeyPath]
+) -> Iterator[Problem]:
+    """A scenario's topologies that do not exist, or that its plan does not have.
+
+    Who names other topologies on the command line has left out what is not among them.
+    """
+    listed = told.get("topologies")
+    for path, _, entry in _named(told, "scenarios"):
+        own = entry.get("topologies") if isinstance(entry, Mapping) else None
+        for index, topology in enumerate(own if isinstance(own, list) else []):
+            place: KeyPath = (*path, "topologies", index)
+            if place in wrong or not isinstance(topology, str):
+                continue
+            if known is not None and topology not in known:
+                message = f"no topology is called {topology!r}{close(topology, known)}"
+                yield places.problem(place, message, f"one of {', '.join(sorted(known))}")
+            elif (
+                isinstance(listed, list) and topology not in listed and "topologies" not in places.overridden
+            ):
+                message = f"{topology} is not among the plan's topologies"
+                yield places.problem(place, message, f"some of {', '.join(map(str, listed))}")
 
 
 def _named(told: Mapping[str, Any], kind: str) -> Iterator[tuple[KeyPath, str, Any]]:

@@ -5,12 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from netlab.errors import InvalidInput
 from netlab.plan.model import Plan, ScenarioChoice
 from netlab.plan.scenarios import Scenario, guestless, scenarios
 from netlab.plan.trials import Treatment, TrialSpec, order_trials
+
+
+class LeftOut(NamedTuple):
+    """A combination that is not planned, and why."""
+
+    topology: str
+    scenario: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -30,19 +38,14 @@ class Design:
         known = scenarios()
         none = guestless(plan.topologies)
         choices = [_complete(choice, known) for choice in plan.scenarios]
-        measured = [
-            name
-            for name in plan.topologies
-            if name not in none or any(known[choice.name].on_host for choice in choices)
-        ]
+        planned = plan.model_copy(update={"scenarios": choices})
+        made = cls(planned, known, none)
+        measured = [name for name in plan.topologies if made._meaningful(name)]
         if not measured:
-            raise InvalidInput(
-                f"the plan {plan.name} has no trial: {', '.join(plan.topologies)} without guests, "
-                f"{', '.join(choice.name for choice in choices)} between guests",
-                hint="netlab topologies",
-            )
+            why = "; ".join(dict.fromkeys(f"{own.scenario}: {own.reason}" for own in made.left_out()))
+            raise InvalidInput(f"the plan {plan.name} has no trial: {why}", hint="netlab topologies")
         baseline = plan.baseline if plan.baseline in measured else measured[0]
-        return cls(plan.model_copy(update={"scenarios": choices, "baseline": baseline}), known, none)
+        return cls(planned.model_copy(update={"baseline": baseline}), known, none)
 
     @property
     def name(self) -> str:
@@ -61,20 +64,26 @@ class Design:
         treatments = {topology: self._meaningful(topology) for topology in self.plan.topologies}
         return order_trials(self.plan.plots(), treatments, self.plan.blocks, self.plan.seed)
 
-    def left_out(self) -> list[tuple[str, str]]:
-        """(topology, scenario) of each combination that is not planned, because it means nothing."""
+    def left_out(self) -> list[LeftOut]:
+        """Each combination of topology and scenario that is not planned."""
         return [
-            (topology, choice.name)
+            LeftOut(topology, choice.name, reason)
             for topology in self.plan.topologies
             for choice in self.plan.scenarios
-            if not self._means(topology, choice.name)
+            if (reason := self._against(topology, choice))
         ]
 
-    def _means(self, topology: str, scenario: str) -> bool:
-        return topology not in self.without_guests or self.scenarios[scenario].on_host
+    def _against(self, topology: str, choice: ScenarioChoice) -> str:
+        """Why a scenario is not measured on a topology; nothing if it is."""
+        if not choice.is_wanted_on(topology):
+            return f"the plan has it on {', '.join(choice.topologies)} alone"
+        if topology in self.without_guests and not self.scenarios[choice.name].on_host:
+            return f"{topology} carries no guests"
+        return ""
 
     def _meaningful(self, topology: str) -> list[Treatment]:
-        return [item for item in self.plan.treatments() if self._means(topology, item.scenario)]
+        against = {choice.name: self._against(topology, choice) for choice in self.plan.scenarios}
+        return [item for item in self.plan.treatments(topology) if not against[item.scenario]]
 
 
 def _complete(choice: ScenarioChoice, known: Mapping[str, Scenario]) -> ScenarioChoice:
@@ -84,7 +93,12 @@ def _complete(choice: ScenarioChoice, known: Mapping[str, Scenario]) -> Scenario
 
 
 def guests_needed(specs: Sequence[Mapping[str, Any]], topology: str, known: Mapping[str, Scenario]) -> int:
-    """How many guests a dut needs for all trials of one topology, so that each block has the same number."""
+    """How many guests a dut needs for all trials of one topology.
+
+    The most that any of them needs, in every block and for every scenario: a topology is deployed once in a block,
+    and a row whose trials had one guest here and two there would hold two things. A plan that does not want a second
+    guest beside its latencies leaves the scenario that needs it off the topology.
+    """
     return max(
         (
             known[spec["scenario"]].guests_for(str(spec.get("condition", "")))

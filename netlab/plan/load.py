@@ -100,6 +100,7 @@ def checked(
     told = data if plan is None else plan.as_dict()
     roles = scenarios()
     unknown = complaints.of_names(told, {"scenarios": roles, **(known or {})}, places, wrong)
+    unknown += complaints.of_topologies(told, (known or {}).get("topologies"), places, wrong)
     conditions = complaints.of_conditions(told, roles, places, wrong)
     problems += [*unknown, *conditions, *(check(read) if check else ())]
     if plan is None or problems:

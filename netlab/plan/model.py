@@ -64,7 +64,7 @@ class Instrument(BaseModel):
 
 
 class ScenarioChoice(BaseModel):
-    """A scenario and the conditions under which it is to be measured."""
+    """A scenario, the conditions under which it is to be measured, and on which of the plan's topologies."""
 
     model_config = _STRICT
 
@@ -75,8 +75,12 @@ class ScenarioChoice(BaseModel):
         default_factory=list,
         description="Some of the scenario's conditions; by default those its role names.",
     )
+    topologies: list[RoleSuffix] = Field(
+        default_factory=list,
+        description="Some of the plan's topologies: it is measured on no other. By default on all.",
+    )
 
-    @field_validator("conditions")
+    @field_validator("conditions", "topologies")
     @classmethod
     def _no_repeats(cls, items: list[str]) -> list[str]:
         return _each_once(items)
@@ -84,7 +88,13 @@ class ScenarioChoice(BaseModel):
     @model_serializer(mode="plain")
     def _short(self) -> str | dict[str, Any]:
         """As briefly as it can be written; both forms are read back."""
-        return {"name": self.name, "conditions": list(self.conditions)} if self.conditions else self.name
+        more = {"conditions": list(self.conditions), "topologies": list(self.topologies)}
+        given = {key: items for key, items in more.items() if items}
+        return {"name": self.name, **given} if given else self.name
+
+    def is_wanted_on(self, topology: str) -> bool:
+        """Whether the plan has it on this topology."""
+        return not self.topologies or topology in self.topologies
 
 
 class Quiet(BaseModel):
@@ -149,7 +159,7 @@ class Plan(BaseModel):
     scenarios: list[ScenarioEntry] = _default(
         "scenarios",
         min_length=1,
-        description="What traffic runs where: a name, or a name and some of its conditions.",
+        description="What traffic runs where: a name; or a name, some of its conditions, some of the topologies.",
     )
     instruments: list[InstrumentEntry] = _default(
         "instruments",
@@ -220,11 +230,12 @@ class Plan(BaseModel):
         again = [Plot(self.baseline, 2)] if self.aa_pair else []
         return [*(Plot(topology) for topology in self.topologies), *again]
 
-    def treatments(self) -> list[Treatment]:
-        """What is measured on each topology; where a scenario names no conditions, as if it had but one."""
+    def treatments(self, topology: str) -> list[Treatment]:
+        """What is measured on a topology; where a scenario names no conditions, as if it had but one."""
         return [
             Treatment(scenario.name, condition, instrument.name, instrument.parameters)
             for scenario in self.scenarios
+            if scenario.is_wanted_on(topology)
             for condition in scenario.conditions or [""]
             for instrument in self.instruments
         ]
@@ -234,8 +245,8 @@ class Plan(BaseModel):
 
         A Design also knows the scenarios: their own conditions, and on which topologies they mean something.
         """
-        treatments = self.treatments()
-        return order_trials(self.plots(), dict.fromkeys(self.topologies, treatments), self.blocks, self.seed)
+        treatments = {topology: self.treatments(topology) for topology in self.topologies}
+        return order_trials(self.plots(), treatments, self.blocks, self.seed)
 
     def as_dict(self) -> dict[str, Any]:
         """The plan with nothing left out, as JSON values; `Plan.model_validate` takes it back."""

@@ -153,6 +153,7 @@ def lines(lab) -> list[dict]:
         ("plain", ("--blocks", "2", "--seed", "3")),
         ("aa-pair", ("--blocks", "1")),
         ("left-out", ("--blocks", "1")),
+        ("elsewhere", ("--blocks", "1")),
     ],
 )
 def test_dry_run_says_what_would_be_measured_and_how_long_it_takes(

@@ -88,7 +88,53 @@ def test_what_means_nothing_without_guests_is_not_planned_there_and_said(roles: 
         ("tap", 1, "latency", ""),
         ("tap", 1, "guest-to-guest", ""),
     }
-    assert design.left_out() == [("bare", "guest-to-guest")]
+    assert design.left_out() == [("bare", "guest-to-guest", "bare carries no guests")]
+
+
+def test_a_scenario_can_be_wanted_on_some_topologies_alone(roles: Path) -> None:
+    design = made(scenarios=["latency", {"name": "interference", "topologies": ["bare"]}])
+    assert combinations(design) == {
+        *(("bare", replica, "latency", "") for replica in (1, 2)),
+        *(("bare", replica, "interference", what) for replica in (1, 2) for what in ("alone", "same-cpu")),
+        ("tap", 1, "latency", ""),
+    }
+    assert design.left_out() == [("tap", "interference", "the plan has it on bare alone")]
+    assert design.as_dict()["scenarios"][1] == {
+        "name": "interference",
+        "conditions": ["alone", "same-cpu"],
+        "topologies": ["bare"],
+    }
+    assert Plan.model_validate(design.as_dict()) == design.plan
+    specs = [spec.as_dict() for spec in design.trials()]
+    assert (
+        guests_needed(specs, "tap", design.scenarios) == 0
+    )  # what is not measured there needs no guests there
+
+
+def test_a_plan_whose_every_scenario_is_wanted_elsewhere_is_refused(roles: Path) -> None:
+    told = [
+        {"name": "guest-to-guest", "topologies": ["bare"]},
+        {"name": "interference", "topologies": ["ovs"]},
+    ]
+    with pytest.raises(
+        InvalidInput, match=r"no trial: .*interference: the plan has it on ovs alone"
+    ) as caught:
+        made(scenarios=told)
+    assert "guest-to-guest: bare carries no guests" in str(caught.value)
+
+
+def test_the_baseline_is_one_that_some_scenario_is_wanted_on(roles: Path) -> None:
+    design = made(scenarios=[{"name": "interference", "topologies": ["tap"]}])
+    assert design.as_dict()["baseline"] == "tap"
+
+
+def test_the_plan_of_2022_has_interference_on_the_host_alone(repository: Path) -> None:
+    """As the report of 2022 has it; so that paths with guests have one guest, as there."""
+    design = Design.of(plan.load("stratos-2022"))
+    specs = [spec.as_dict() for spec in design.trials()]
+    assert {spec["topology"] for spec in specs if spec["scenario"] == "interference"} == {"host"}
+    for topology in design.plan.topologies:
+        assert guests_needed(specs, topology, design.scenarios) == (2 if topology == "host" else 0)
 
 
 def test_the_baseline_is_one_that_is_measured(roles: Path) -> None:
@@ -98,7 +144,7 @@ def test_the_baseline_is_one_that_is_measured(roles: Path) -> None:
 
 
 def test_a_plan_with_nothing_to_measure_is_refused(roles: Path) -> None:
-    with pytest.raises(InvalidInput, match="the plan p has no trial"):
+    with pytest.raises(InvalidInput, match="the plan p has no trial: guest-to-guest: bare carries no guests"):
         made(scenarios=["guest-to-guest"], topologies=["bare"])
 
 

@@ -82,6 +82,16 @@ def test_the_command_lines_topologies_bring_their_baseline(tmp_path: Path) -> No
     assert plan.load(path, topologies=["macvtap", "host"]).baseline == "host"
 
 
+def test_the_command_lines_topologies_leave_out_scenarios_of_others(tmp_path: Path) -> None:
+    """`-t tap` of a plan that has a scenario on host alone: no mistake, and not measured on tap instead."""
+    text = "topologies: [host, tap]\nscenarios: [latency, {name: interference, topologies: [host]}]\n"
+    read = plan.load(write(tmp_path, text), topologies=["tap"], known={"topologies": ["host", "tap"]})
+    assert {(spec.topology, spec.scenario) for spec in read.trials()} == {("tap", "latency")}
+    text = text.replace("topologies: [host]}", "topologies: [hots]}")
+    with pytest.raises(InvalidInput, match="no topology is called 'hots'"):
+        plan.load(write(tmp_path, text), topologies=["tap"], known={"topologies": ["host", "tap"]})
+
+
 def test_a_folder_beside_us_does_not_hide_a_builtin_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +155,26 @@ def test_a_folder_beside_us_does_not_hide_a_builtin_plan(
             ":4: scenarios[0].condition: unknown key; did you mean conditions?\n  expected: one of name,",
         ),
         ("topologies: [host]\nscenarios: [3]\n", ":2: scenarios[0]: must be a name, or a mapping with"),
+        (
+            "topologies: [host, tap]\nscenarios:\n  - name: latency\n    topologies: [host, tpa]\n",
+            ":4: scenarios[0].topologies[1]: no topology is called 'tpa'; did you mean tap?\n  expected: one of host,",
+        ),
+        (
+            "topologies: [host]\nscenarios:\n  - latency\n  - name: interference\n    topologies:\n      - tap\n",
+            ":6: scenarios[1].topologies[0]: tap is not among the plan's topologies\n  expected: some of host",
+        ),
+        (
+            "topologies: [host]\nscenarios:\n  - name: latency\n    topologies: [host, host]\n",
+            ":4: scenarios[0].topologies: host is listed twice",
+        ),
+        (
+            "topologies: [host]\nscenarios:\n  - name: latency\n    topologies: host\n",
+            ":4: scenarios[0].topologies: must be a list, not 'host'",
+        ),
+        (
+            "topologies: [host]\nscenarios:\n  - name: latency\n    topologies: [Host]\n",
+            ":4: scenarios[0].topologies[0]: 'Host' is not a name",
+        ),
         (
             "topologies: [host]\nscenarios:\n  - latency\n  - name: latency\n",
             ":2: scenarios: latency is listed twice",
