@@ -100,6 +100,12 @@ def interval(difference: Difference) -> str:
     return f"{signed(ci.low)} to {signed(ci.high)}" if ci else NOTHING
 
 
+def are_too_few(against: Sequence[Against], rows: Sequence[Row]) -> bool:
+    """Whether all that `certainty` has to say of a table is that a verdict needs more blocks, which `resolution` says."""
+    verdicts = {row.difference.verdict for row in against}
+    return verdicts == {"insufficient samples"} and not any(row.p50_ci for row in rows)
+
+
 def resolution(rows: Sequence[Against]) -> str:
     """How small a difference can be told, in a sentence: what the A/A pairs and the number of blocks say."""
     if not rows:
@@ -114,7 +120,8 @@ def resolution(rows: Sequence[Against]) -> str:
     known = sorted({row.difference.resolution_us for row in rows if row.difference.resolution_us is not None})
     if not known:
         return (
-            f"{baseline} was not measured twice in each block: how small a difference is none, nothing says."
+            f"{baseline} was not measured twice in {needed} blocks or more: how small a difference is none, "
+            "nothing says."
         )
     least = signed(known[0])[1:] + (f" to {signed(known[-1])[1:]}" if len(known) > 1 else "")
     return (

@@ -21,7 +21,8 @@ def render(summary: Summary) -> str:
     for table in summary.tables:
         parts += [f"Round trip, µs ({_plain(table.scenario)}, {_plain(table.instrument)}):", _table(table)]
         if certain := _certainty(table):
-            parts.append(certain)
+            if not differences.are_too_few(table.against, [row.row for row in table.rows]):
+                parts.append(certain)
             if said := differences.resolution(table.against):
                 parts.append(_plain(said))
     if summary.footnotes:

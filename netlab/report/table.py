@@ -73,7 +73,8 @@ def _table(summary: Summary, table: Table, width: int) -> str:
     measured = [row for row in table.rows if row.row.runs]
     names, found = differences.certainty([row.row for row in measured])
     if names:
-        parts.append(_fitting(table, names, list(zip(measured, found, strict=True)), width))
+        if not differences.are_too_few(table.against, [row.row for row in measured]):
+            parts.append(_fitting(table, names, list(zip(measured, found, strict=True)), width))
         if said := differences.resolution(table.against):
             parts.append(wrapped(said, width))
     return "\n\n".join(parts)
