@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from netlab import __version__
-from netlab.errors import NetlabError
+from netlab.errors import InvalidInput, NetlabError
 from netlab.results import attempts, files, lines, manifest, samples, trial
 from netlab.results.manifest import MANIFEST, SCHEMA_VERSION, Accelerator, Manifest, State
 from netlab.results.names import find
@@ -147,9 +147,17 @@ class RunStore:
         return any(line["status"] == "ok" and attempts.identity(line) == key for line in self.trials())
 
     def read_samples(self, line: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Round trips of a stored result, with their times; None where its instrument gives no samples."""
-        name = line.get("samples")
-        return samples.read(self.path / str(name), ("ns", "sent", "received")) if name else None
+        """Round trips of a stored result, with their times; None where its instrument gives no samples.
+
+        A line may come from somebody else's machine: only a file that lies in the run's own folder is opened.
+        """
+        if not (name := line.get("samples")):
+            return None
+        folder = self.path.resolve()
+        path = (folder / str(name)).resolve()
+        if not path.is_relative_to(folder):
+            raise InvalidInput(f"{name} lies outside the run")
+        return samples.read(path, ("ns", "sent", "received"))
 
     def rows(self) -> list[Row]:
         """What the analysis makes of the run: a row a combination of topology, scenario and instrument."""

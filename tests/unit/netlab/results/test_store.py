@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,26 @@ def test_samples_go_to_a_file_that_the_line_names(store: RunStore, result: Resul
     assert stored["samples"] == f"samples/0001-{spec['topology']}-netperf.parquet"
     assert list(samples.read(store.path / stored["samples"])["ns"]) == [5, 7]
     assert store.append(result(store.missing()[0], samples=None))["samples"] is None
+
+
+@pytest.mark.parametrize("how", ["link", "up", "absolute"])
+def test_samples_outside_of_the_run_are_not_opened(
+    store: RunStore, result: Result, tmp_path: Path, how: str
+) -> None:
+    """A run may come from a colleague: its lines name what they like."""
+    from tests.unit.netlab.results.probes import packed
+
+    stored = store.append(result(store.missing()[0], samples=packed(ns=[5, 7])))
+    assert list(store.read_samples(stored)["ns"]) == [5, 7]
+    inside, elsewhere = store.path / stored["samples"], tmp_path / "elsewhere.parquet"
+    inside.rename(elsewhere)
+    if how == "link":
+        inside.symlink_to(elsewhere)
+    else:
+        name = str(elsewhere) if how == "absolute" else os.path.relpath(elsewhere, store.path)
+        stored = {**stored, "samples": name}
+    with pytest.raises(InvalidInput, match="lies outside the run"):
+        store.read_samples(stored)
 
 
 def test_damaged_samples_are_refused_and_leave_no_line(store: RunStore, result: Result) -> None:
