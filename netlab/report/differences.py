@@ -101,7 +101,7 @@ def interval(difference: Difference) -> str:
 
 
 def are_too_few(against: Sequence[Against], rows: Sequence[Row]) -> bool:
-    """Whether all that `certainty` has to say of a table is that a verdict needs more blocks, which `resolution` says."""
+    """Whether `certainty` has no more to say than that verdicts need more blocks, which `resolution` does."""
     verdicts = {row.difference.verdict for row in against}
     return verdicts == {"insufficient samples"} and not any(row.p50_ci for row in rows)
 
