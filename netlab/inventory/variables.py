@@ -17,8 +17,9 @@ from pydantic_core import PydanticCustomError
 from ansible_collections.netlab.testbed.plugins.module_utils import guests
 
 # Keys that begin so are ours: one that is not known is an error. All others are Ansible's or the user's own.
-PREFIXES = ("board_", "guest_", "datapath_", "instrument_", "local_board_", "testbed_")
+PREFIXES = ("board_", "guest_", "datapath_", "instrument_", "local_board_", "emulated_board_", "testbed_")
 
+CABLES = ("local_board_cables", "emulated_board_cables")
 HOST_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _INTERFACE = r"[A-Za-z0-9._@+-]{1,15}"
 
@@ -192,6 +193,15 @@ class Variables(BaseModel):
     local_board_name: (
         Annotated[str, Field(pattern=f"^{HOST_NAME}$"), Expected("a local board's name")] | None
     ) = Field(None, description="The local board to enter, if not the one called like the host.")
+    emulated_board_cables: Annotated[
+        list[Cable], Expected("a list of cables, each with two ends: `- {arm1: enp0s5, peer1: eth1}`")
+    ] = Field(
+        [], description="Cables of emulated boards, each to a local board, with the interface at each end."
+    )
+    emulated_board_memory_mib: MemoryMib = Field(2048, description="Memory of the emulated board, in MiB.")
+    emulated_board_vcpus: Annotated[
+        int, Field(ge=1, le=8), Expected("a whole number from 1 to 8, without quotes")
+    ] = Field(2, description="Processors of the emulated board.")
 
 
 def expected_text(name: str, path: tuple[Any, ...] = ()) -> str:
@@ -203,9 +213,9 @@ def expected_text(name: str, path: tuple[Any, ...] = ()) -> str:
         if field is None:
             return f"one of the keys {', '.join(guests.GUEST_KEYS)}"
         return _find_expected(field.annotation, field.metadata)
-    if name == "local_board_cables" and len(path) == 1:
+    if name in CABLES and len(path) == 1:
         return _find_expected(Cable)
-    if name == "local_board_cables" and len(path) > 1:
+    if name in CABLES and len(path) > 1:
         return _find_expected(Interface)
     field = Variables.model_fields[name]
     return _find_expected(field.annotation, field.metadata)

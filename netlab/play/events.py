@@ -21,6 +21,7 @@ INERT = frozenset(
             "require",
             "report",
             "board_info",
+            "board_image",
             "packages",
             "lock",
         ),

@@ -146,6 +146,15 @@ def with_backports(sources: Iterable[Source], codename: str) -> list[Source]:
     return given + [source for source in added if (source.uri, source.suite) not in present]
 
 
+def of_release(sources: Iterable[Source], codename: str) -> list[Source]:
+    """The same places for another release: the suite's first word is the release, what follows stays."""
+    return [
+        replace(source, suite="-".join([codename, *source.suite.split("-")[1:]]))
+        for source in sources
+        if not source.suite.endswith("-backports")
+    ]
+
+
 def render_deb822(sources: Iterable[Source], architecture: str) -> str:
     """A .sources file with the package indexes of one architecture and nothing else (no translations, no
     contents)."""

@@ -188,7 +188,7 @@ class AptWorld:
         # No package is installed here: candidates are then the newest offered, whatever the machine has.
         (self.path / "status").touch()
         texts = {
-            self.configuration: _CONFIGURATION.format(world=self.path, architecture=self.architecture),
+            self.configuration: self._configuration_text(),
             self._sources: apt_sources.render_deb822(
                 debian_sources(self.components, self.backports), self.architecture
             ),
@@ -199,6 +199,11 @@ class AptWorld:
                 path.write_text(text)
                 changed = True
         return changed
+
+    def _configuration_text(self) -> str:
+        text = _CONFIGURATION.format(world=self.path, architecture=self.architecture)
+        # Backports are candidates only where they are asked for (their Release says NotAutomatic).
+        return text + (f'APT::Default-Release "{release_codename()}-backports";\n' if self.backports else "")
 
     def _seed(self) -> None:
         """Copy from the machine the lists that a refresh would fetch; it then only asks whether they are

@@ -88,7 +88,7 @@ def test_the_docs_have_each_key_of_a_guest(name: str) -> None:
 
 def test_the_docs_have_no_variable_that_is_not_there() -> None:
     rows = re.findall(r"^\| `([a-z_]+)` \|", DOCS, re.MULTILINE)
-    others = {"duts", "peers", "local_boards", *GuestEntry.model_fields}
+    others = {"duts", "peers", "local_boards", "emulated_boards", *GuestEntry.model_fields}
     assert set(rows) - others == set(Variables.model_fields)
 
 
