@@ -22,7 +22,7 @@ SHOWN = 20  # differences of the environment; --json has all
 MEANINGS = {
     "not resolved": "not resolved: the runs do not show whether there is a difference that matters, or it is no larger "
     "than what a thing measured twice differs by from itself. More blocks resolve more.",
-    "changed": "changed: the figure did, but it is the baseline's own, or changed no more than the baseline's, or there is "
+    "changed": "changed: the figure did, but it is the baseline's own, or changed no more than that, or there is "
     "no baseline in both runs. Two single runs cannot tell a change of the path from a change of the day: measure each "
     "state several times, in turns.",
     "insufficient samples": "insufficient samples: an interval of 95 % needs at least "
