@@ -27,6 +27,13 @@ options:
     default: []
     vars:
       - name: local_board_cables
+  emulated_cables:
+    description: The cables that lead to emulated boards, of which the same is to be told.
+    type: list
+    elements: dict
+    default: []
+    vars:
+      - name: emulated_board_cables
   twin:
     description: Whether the play only asks, as in check mode.
     type: bool
@@ -81,7 +88,8 @@ class Connection(LocalConnection):
         if pid is not None:
             return ["nsenter", "-t", str(pid), "-a", "--"]
         if self.get_option("twin"):
-            return twin_command(name, [cable[name] for cable in self.get_option("cables") if name in cable])
+            cables = [*self.get_option("cables"), *self.get_option("emulated_cables")]
+            return twin_command(name, [cable[name] for cable in cables if name in cable])
         raise AnsibleConnectionFailure(f"local board {name} is not up; `netlab deploy` starts it")
 
     def exec_command(
