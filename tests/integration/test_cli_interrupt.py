@@ -67,6 +67,8 @@ def press_when(program: subprocess.Popen[str], words: str, number: signal.Signal
             for _ in range(times):
                 program.send_signal(number)
             break
+    else:
+        pytest.fail(f"no line has the words {words!r}:\n{said}")
     _, rest = program.communicate(timeout=240)
     return said + rest
 
@@ -74,7 +76,7 @@ def press_when(program: subprocess.Popen[str], words: str, number: signal.Signal
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_deploy_leaves_nothing(lab: Lab, number: signal.Signals) -> None:
     program = lab.start("deploy", "-t", "tap")
-    said = press_when(program, "Libvirtd runs", number)  # what comes next starts the guests
+    said = press_when(program, "KVM or TCG", number)  # what comes next starts the guests
     assert program.returncode == 130, said
     assert "netlab: interrupted: stopping deploy ..." in said
     assert "rolled back" in said

@@ -18,6 +18,7 @@ import pytest
 
 from ansible_collections.netlab.testbed.plugins.module_utils import lock, lock_holder
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
+from ansible_collections.netlab.testbed.plugins.plugin_utils.locking import refusal
 
 ME = {
     "user": "ada", "host": "desk", "machine_id": "m1", "boot_id": "b1", "pid_namespace": "pid:[1]", "pid": 7,
@@ -236,8 +237,6 @@ def test_one_of_many_processes_gets_it(folder: Path) -> None:
 
 
 def test_boards_of_one_holder_are_told_together() -> None:
-    from ansible_collections.netlab.testbed.plugins.plugin_utils.locking import refusal
-
     far = {**OTHER, "host": "lab", "since": "2026-11-22T10:40:07Z"}
     refused = refusal({"b": far, "a": far, "c": {**ME, "token": "mine"}}, ME, break_lock=False)
     assert [(entry["boards"], entry["standing"]) for entry in refused] == [(["a", "b"], "unknown")]
