@@ -51,10 +51,22 @@ def deployment(topology: str, outcome: Outcome, *, check: bool) -> None:
 
 
 def destruction(outcome: Outcome) -> None:
+    """What is left, or that nothing is; what others changed meanwhile is told as that."""
+    left = residue(outcome.reports)
+    for board, entry in left:
+        why = f" ({entry['why']})" if entry["why"] else ""
+        output.line(f"{board}: {entry['what']}{why}")
     boards = output.plural(len(_processed(outcome)), "board")
-    output.line(
-        f"nothing of netlab is left on {boards}: {outcome.changed} changed, {seconds(outcome.seconds)}"
-    )
+    ours = sum(not entry["why"] for _, entry in left)
+    what = f"{output.plural(ours, 'trace')} of netlab left" if ours else "nothing of netlab is left"
+    output.line(f"{what} on {boards}: {outcome.changed} changed, {seconds(outcome.seconds)}")
+
+
+def residue(reports: Reports) -> list[tuple[str, Mapping[str, str]]]:
+    """What is not as it was before the first change, by board; none of boards where nothing was deployed."""
+    return [
+        (board, entry) for board, report in sorted(reports.items()) for entry in report.get("residue") or []
+    ]
 
 
 def status(outcome: Outcome, inventory: Inventory) -> None:

@@ -18,15 +18,18 @@ import errno
 import fcntl
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.netlab.testbed.plugins.module_utils import residue
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
 
 FORMAT = 1
 SCOPES = ("board", "topology")
+BEFORE = "before.json"  # what the board was like before the first change
 ROOT = Path("/var/lib/netlab-testbed/ledger")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 LONGEST = 300.0  # seconds to wait for a module that still changes the board; its steps have shorter limits
@@ -78,6 +81,7 @@ class Ledger:
         self.root = Path(root)
         self.path = self.root / f"{scope}.json"
         self.topology = topology
+        self.residue: list[dict[str, str]] | None = None  # once a rollback has undone all that there was
 
     # -- reading ---------------------------------------------------------------------------------------
 
@@ -152,18 +156,24 @@ class Ledger:
             time.sleep(POLL)
 
     def _write(self, data: dict[str, Any]) -> None:
+        self._put(self.path, data)
+
+    @staticmethod
+    def _put(path: Path, data: dict[str, Any]) -> None:
         try:
-            write_atomically(self.path, json.dumps(data, indent=1, sort_keys=True) + "\n")
+            write_atomically(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
-            raise NoRoom(f"cannot write {self.path}: {error.strerror}") from error
+            raise NoRoom(f"cannot write {path}: {error.strerror}") from error
 
     def _leave(self) -> None:
         """Take the folders away where no scope has a record any more; called by who is alone."""
-        for scope in SCOPES:
+        for name in (*(f"{scope}.json" for scope in SCOPES), BEFORE):
             # of a writer that was killed
-            (self.root / f"{scope}.json.new").unlink(missing_ok=True)
+            (self.root / f"{name}.new").unlink(missing_ok=True)
+        if not self._any():
+            (self.root / BEFORE).unlink(missing_ok=True)
         for folder in (self.root, self.root.parent):
             try:
                 folder.rmdir()  # only when empty
@@ -173,6 +183,7 @@ class Ledger:
     def intend(self, step: Step) -> None:
         """Put the step and its undo on disk."""
         with self.alone():
+            self._remember()
             data = self.read()
             number = data["entries"][-1]["id"] + 1 if data["entries"] else 1
             data["entries"].append(
@@ -188,6 +199,30 @@ class Ledger:
             if self.topology is not None:
                 data["deployment"].setdefault("topology", self.topology)
             self._write(data)
+
+    def _remember(self) -> None:
+        """How the board is, before the first change to it."""
+        if self._any():
+            return
+        try:
+            seen = residue.look()
+        except (OSError, ValueError, subprocess.SubprocessError):
+            return  # without ip(8) nothing is compared at the end, and all the same undone
+        self._put(self.root / BEFORE, seen)
+
+    def _compare(self) -> list[dict[str, str]] | None:
+        """What is not as it was before the first change, see residue.py; None while something is left to undo."""
+        before = self.root / BEFORE
+        if self._any() or not before.exists():
+            return None
+        try:
+            return residue.compare(json.loads(before.read_text(encoding="utf-8")), residue.look())
+        except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError) as error:
+            return [{"what": f"what the board was like cannot be compared: {error}", "why": ""}]
+
+    def _any(self) -> bool:
+        """Whether there is a record of any scope."""
+        return any((self.root / f"{scope}.json").exists() for scope in SCOPES)
 
     def _not_whole(self, data: dict[str, Any]) -> None:
         """Until the roles say again that it is."""
@@ -234,4 +269,5 @@ class Ledger:
                 self._write(data)
         if not failed:
             self.path.unlink(missing_ok=True)
+            self.residue = self._compare()
         return undone, failed

@@ -65,6 +65,12 @@ drift:
   type: list
   elements: str
   returned: when asked for
+testbed_report:
+  description:
+    - With V(state=absent), C(residue), what is not as it was before the first change, each with C(what) and C(why).
+    - C(why) is empty where it is left of this testbed. C(residue) is null where there was nothing to undo.
+  type: dict
+  returned: with V(state=absent)
 unlocked:
   description: Boards whose locks were given back.
   type: list
@@ -93,13 +99,17 @@ def would_undo(ledger: Ledger) -> list[str]:
     return [Step.from_dict(entry["undo"]).says() for entry in reversed(ledger.entries()) if entry["undo"]]
 
 
-def undo(module: AnsibleModule, scopes: list[str]) -> list[str]:
-    """Replay the scopes (topology before board); what was undone. Ends the module when something stays."""
+def undo(module: AnsibleModule, scopes: list[str]) -> tuple[list[str], list[dict[str, str]] | None]:
+    """Replay the scopes (topology before board); what was undone, and what is left of it once all is.
+
+    Ends the module when something stays in a ledger.
+    """
     # registers every operation; imported here because it takes what only a board with guests has
     from ansible_collections.netlab.testbed.plugins.module_utils import all_ops  # noqa: F401
 
     undone: list[str] = []
     stuck: list[str] = []
+    residue: list[dict[str, str]] | None = None
     for scope in sorted(scopes, reverse=True):
         ledger = Ledger(scope)
         if module.check_mode:
@@ -108,6 +118,7 @@ def undo(module: AnsibleModule, scopes: list[str]) -> list[str]:
         done, failed = ledger.rollback()
         undone += done
         stuck += failed
+        residue = ledger.residue if ledger.residue is not None else residue
     if stuck:
         module.fail_json(
             msg=f"{len(stuck)} of {len(stuck) + len(undone)} changes could not be undone and stay in the ledger "
@@ -115,7 +126,7 @@ def undo(module: AnsibleModule, scopes: list[str]) -> list[str]:
             undone=undone,
             stuck=stuck,
         )
-    return undone
+    return undone, residue
 
 
 def not_ours(module: AnsibleModule) -> None:
@@ -164,31 +175,32 @@ def main() -> None:
     ledger = Ledger("topology")
     undone: list[str] = []
     changed = False
-    unlocked: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     try:
         not_ours(module)
         if state == "absent":
-            undone = undo(module, module.params["scopes"])
+            undone, residue = undo(module, module.params["scopes"])
             changed = bool(undone)
+            told["testbed_report"] = {"residue": residue}
         elif state == "open":
             deployment: dict[str, Any] = ledger.deployment()
             wanted = module.params["topology"]
             if deployment.get("topology") != wanted:
                 if ledger.entries() or deployment:
-                    undone = undo(module, ["topology"])
+                    undone, _ = undo(module, ["topology"])
                 changed = True
                 if not module.check_mode:
                     ledger.note(topology=wanted, state="building")
         elif state == "ready" and not module.check_mode:
             facts = {**module.params["facts"], "topology": module.params["topology"]}
             changed = ledger.note(state="ready", observed=observe(), **facts)
-            unlocked = given_back(module)
+            told = given_back(module)
         elif state == "compare":
             # nothing deployed: nothing to read, and perhaps nothing to read it with
             recorded = ledger.deployment().get("observed")
             changes = drift(recorded, observe(whatever_is_there=True)) if recorded is not None else []
             module.exit_json(changed=False, undone=[], deployment=ledger.deployment(), drift=changes)
-        finish(module, changed, undone, **unlocked)
+        finish(module, changed, undone, **told)
     except BoardError as error:
         fail(module, error)
 

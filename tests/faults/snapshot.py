@@ -34,6 +34,9 @@ COUNTERS = re.compile(r"^net\.(netfilter|ipv6\.route\.gc|ipv4\.(tcp_fastopen_key
 MARK = "@@@ "
 PRINTED = r"\100\100\100 "  # in the shell's own arguments, which ps(1) lists, it is not to be found
 
+# The shell of the question, what it asks with, and who watches the board meanwhile.
+ASKING = (PRINTED, "ps -e -ww", "ip -json address show", "nsenter -t")
+
 
 def of_board(pid: int) -> dict[str, set[str]]:
     """Each kind of thing as lines."""

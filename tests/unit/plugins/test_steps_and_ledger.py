@@ -186,7 +186,7 @@ def test_nothing_is_changed_where_its_undo_cannot_be_written(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger_module.os, "fsync", full)
-    with pytest.raises(BoardError, match=r"cannot write .*topology\.json: No space left on device"):
+    with pytest.raises(BoardError, match=r"cannot write .*\.json: No space left on device"):
         run_steps([adding("a")], Ledger("topology", tmp_path / "ledger"))
     assert world == []
     assert not (tmp_path / "ledger").exists()
@@ -251,4 +251,20 @@ def test_what_a_killed_writer_has_left_goes(world: World, tmp_path: Path) -> Non
     run_steps([adding("a")], ledger)
     (ledger.root / "topology.json.new").write_text("{", encoding="utf-8")
     ledger.rollback()
+    assert not ledger.root.exists()
+
+
+def test_what_an_undo_has_missed_is_told(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = {"links": {}, "mounts": [], "pins": [], "namespaces": [], "programs": [], "files": []}
+    monkeypatch.setattr(ledger_module.residue, "look", lambda: {**looks, "programs": list(world)})
+    ledger = Ledger("topology", tmp_path / "ledger")
+    run_steps([adding("a"), Step("word.add", {"word": "b"})], ledger)
+    run_steps([adding("c")], Ledger("board", tmp_path / "ledger"))
+    ledger.rollback()
+    assert ledger.residue is None  # there is more to undo
+    board = Ledger("board", tmp_path / "ledger")
+    board.rollback()
+    assert board.residue == [{"what": "program b is new", "why": ""}]
     assert not ledger.root.exists()

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is left of us on a board: it as it was before our first change, compared with now.
+
+Looked at before the ledger's first entry, and again once the ledger is replayed. It reads the kernel and the file
+system, and not the ledger, so it sees also what an undo has missed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+Look = dict[str, Any]
+
+IP_TIMEOUT = 10  # seconds
+LINK_MARK = "netlab-testbed"  # as link_plan has it, whose import is slower than all of this
+PROCESS_MARK = b"NETLAB_TESTBED_DAEMON="
+FOLDERS = ("/var/lib/netlab-testbed", "/run/netlab-testbed")
+OWN = ("before.json", "ledger")  # of the record itself, which goes last
+
+
+def look(folders: Collection[str] = FOLDERS) -> Look:
+    """Links with their addresses, mounts, pinned BPF objects, named namespaces, programs and files of ours."""
+    return {
+        "links": _links(),
+        "mounts": sorted({line.split()[1] for line in _lines("/proc/self/mounts")}),
+        "pins": _below("/sys/fs/bpf"),
+        "namespaces": _below("/run/netns"),
+        "programs": sorted(_programs()),
+        "files": sorted(path for folder in folders for path in _below(folder)),
+    }
+
+
+def _links() -> dict[str, Any]:
+    argv = ["ip", "-json", "-details", "address", "show"]
+    told = subprocess.run(argv, capture_output=True, timeout=IP_TIMEOUT, check=True).stdout
+    return {
+        link["ifname"]: {
+            "alias": link.get("ifalias", ""),
+            "mac": link.get("address", ""),
+            "mtu": link["mtu"],
+            "master": link.get("master", ""),
+            "up": "UP" in link["flags"],
+            "promiscuous": bool(link.get("promiscuity")),
+            "xdp": "xdp" in link,
+            "addresses": sorted(
+                f"{address['local']}/{address['prefixlen']}"
+                for address in link["addr_info"]
+                if address["family"] == "inet"
+            ),
+        }
+        for link in filter(None, json.loads(told))
+    }
+
+
+def _programs() -> Iterator[str]:
+    """Names of the programs that bear our mark: a daemon's name."""
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            for item in environment.read_bytes().split(b"\0"):
+                if item.startswith(PROCESS_MARK):
+                    yield item.partition(b"=")[2].decode(errors="replace")
+        except OSError:  # it ended
+            continue
+
+
+def _below(folder: str) -> list[str]:
+    try:
+        return sorted(
+            str(path)
+            for path in Path(folder).rglob("*")
+            if path.is_symlink() or not path.is_dir()
+            if not set(OWN) & set(path.relative_to(folder).parts)
+        )
+    except OSError:
+        return []
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def compare(before: Look, now: Look) -> list[dict[str, str]]:
+    """What is not as it was: ``what``, and ``why`` where it is none of our doing, else an empty string. Pure."""
+    found = [*_of_links(before["links"], now["links"])]
+    for kind, ours in (
+        ("mounts", "netlab-testbed"),
+        ("pins", "netlab-testbed"),
+        ("namespaces", ""),
+        ("programs", ""),
+        ("files", ""),
+    ):
+        one = kind.removesuffix("s")
+        for thing in sorted(set(now[kind]) - set(before[kind])):
+            why = "" if ours in thing else "it does not bear this testbed's mark"
+            found.append({"what": f"{one} {thing} is new", "why": why})
+        found += [
+            {"what": f"{one} {thing} is gone", "why": "" if ours in thing else "no deploy removes one"}
+            for thing in sorted(set(before[kind]) - set(now[kind]))
+        ]
+    return found
+
+
+def _of_links(before: dict[str, Any], now: dict[str, Any]) -> Iterator[dict[str, str]]:
+    for name in sorted(set(before) | set(now)):
+        if name not in before:
+            ours = now[name]["alias"] == LINK_MARK
+            yield {
+                "what": f"link {name} is new",
+                "why": "" if ours else "it does not bear this testbed's mark",
+            }
+        elif name not in now:
+            yield {"what": f"link {name} is gone", "why": "no deploy removes a link that it has not made"}
+        else:
+            for key, then in before[name].items():
+                if now[name].get(key) != then:
+                    what = f"{key} of link {name} was {_words(then)} and is {_words(now[name].get(key))}"
+                    yield {"what": what, "why": ""}
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (", ".join(value) if isinstance(value, list) else str(value)) or "none"
