@@ -100,7 +100,7 @@ def read() -> dict[str, dict[str, Any]]:
     return found
 
 
-@operation("domain.create", "start guest {name}")
+@operation("domain.create", "start guest {name}", volatile=True)
 def create(name: str, xml: str) -> None:
     import libvirt
 
@@ -116,7 +116,7 @@ def create(name: str, xml: str) -> None:
             raise BoardError(f"guest {name} does not start: {error.get_error_message()}") from error
 
 
-@operation("domain.remove", "remove guest {name}")
+@operation("domain.remove", "remove guest {name}", volatile=True)
 def remove(name: str) -> None:
     """Switched off. Never a domain without our mark. Where no libvirtd answers, its QEMU is ended directly."""
     import libvirt
@@ -171,7 +171,7 @@ def _end_qemu(name: str) -> None:
                 os.close(handle)
 
 
-@operation("domain.configure", "give guest {name} {address}")
+@operation("domain.configure", "give guest {name} {address}", volatile=True)
 def configure(name: str, mac: str, address: str, gateway: str, limit: float) -> None:
     """Wait for the guest's agent, set its address, start the far end that proofs and instruments talk to."""
     with connection() as libvirtd:

@@ -251,6 +251,7 @@ class Ledger:
         undone: list[str] = []
         failed: list[str] = []
         data = self.read()
+        boot = boot_id()
         self._not_whole(data)
         # A full disk keeps nobody from undoing: undone once more, if need be, is as good as once.
         with contextlib.suppress(NoRoom):
@@ -258,12 +259,14 @@ class Ledger:
         for entry in reversed(list(data["entries"])):
             if entry["undo"]:
                 undo = Step.from_dict(entry["undo"])
+                gone = undo.volatile and entry["boot_id"] != boot
                 try:
-                    undo.run()
+                    if not gone:
+                        undo.run()
                 except BoardError as error:
                     failed.append(str(error))
                     continue
-                undone.append(undo.says())
+                undone.append(f"{undo.says()} (the reboot did)" if gone else undo.says())
             data["entries"].remove(entry)
             with contextlib.suppress(NoRoom):
                 self._write(data)

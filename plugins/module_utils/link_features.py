@@ -24,7 +24,7 @@ def read(name: str) -> tuple[dict[str, bool], list[str]]:
     ]
 
 
-@operation("link.features", "set offloads of {name}: {features}")
+@operation("link.features", "set offloads of {name}: {features}", volatile=True)
 def set_features(name: str, features: dict[str, bool]) -> None:
     """``ethtool -K``. Kernel and driver may turn others with them: only those named are restored."""
     if not features or not Path(f"/sys/class/net/{name}").exists():

@@ -109,7 +109,7 @@ def _need(ip: IPRoute, name: str) -> int:
     return index
 
 
-@operation("link.add", "add {kind} {name}")
+@operation("link.add", "add {kind} {name}", volatile=True)
 def add(name: str, kind: str, parent: str | None = None, mac: str | None = None) -> None:
     with _netlink() as ip:
         if _index(ip, name) is None:
@@ -140,7 +140,7 @@ def _make_tap_node(name: str) -> None:
         os.mknod(node, mode=stat.S_IFCHR | 0o600, device=os.makedev(int(major), int(minor)))
 
 
-@operation("link.delete", "delete {kind} {name}")
+@operation("link.delete", "delete {kind} {name}", volatile=True)
 def delete(name: str, kind: str | None = None) -> None:
     """Only a link of ours: with our mark, or just born by us (of that kind, not marked yet by anybody)."""
     with _netlink() as ip:
@@ -164,7 +164,7 @@ def delete(name: str, kind: str | None = None) -> None:
             node.unlink()
 
 
-@operation("link.set", "set {name} {settings}")
+@operation("link.set", "set {name} {settings}", volatile=True)
 def set_link(name: str, settings: dict[str, Any]) -> None:
     """Settings by name: mac, mtu, master ("" is none), promiscuous, up. A link that is gone has nothing to set."""
     with _netlink() as ip:
@@ -187,7 +187,7 @@ def set_link(name: str, settings: dict[str, Any]) -> None:
             ip.link("set", index=index, flags=on, change=mask)
 
 
-@operation("link.address_add", "add {address} to {name}")
+@operation("link.address_add", "add {address} to {name}", volatile=True)
 def address_add(name: str, address: str, routes: list[dict[str, Any]]) -> None:
     """The address, then the routes that the kernel dropped with it."""
     with _netlink() as ip:
@@ -204,7 +204,7 @@ def address_add(name: str, address: str, routes: list[dict[str, Any]]) -> None:
                 ip.route("add", oif=index, **route)
 
 
-@operation("link.address_delete", "remove {address} from {name}")
+@operation("link.address_delete", "remove {address} from {name}", volatile=True)
 def address_delete(name: str, address: str) -> None:
     with _netlink() as ip:
         index = _index(ip, name)

@@ -95,7 +95,7 @@ def _libvirt_answers(uri: str) -> bool:
     return True
 
 
-@operation("process.start", "start {name}: {argv[0]}")
+@operation("process.start", "start {name}: {argv[0]}", volatile=True)
 def start(
     name: str, argv: list[str], ready: str, limit: float, environment: dict[str, str] | None = None
 ) -> None:
@@ -135,7 +135,7 @@ def _plain_environment() -> dict[str, str]:
     }
 
 
-@operation("process.stop", "stop {name}")
+@operation("process.stop", "stop {name}", volatile=True)
 def stop(name: str) -> None:
     """SIGTERM, then SIGKILL, to the marked processes only; returns when they are gone."""
     for number, limit in ((signal.SIGTERM, STOP_LIMIT), (signal.SIGKILL, STOP_LIMIT)):

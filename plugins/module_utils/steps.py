@@ -24,18 +24,26 @@ class Refusal(BoardError):
 
 @dataclass(frozen=True)
 class Operation:
+    """``volatile``: what it changes lives in the kernel or in memory, so that a reboot takes it back."""
+
     function: Callable[..., None]
     phrase: str
+    volatile: bool = False
 
 
 OPERATIONS: dict[str, Operation] = {}
 
 
-def operation(name: str, phrase: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function as the operation ``name``; ``phrase`` is a format string over its arguments."""
+def operation(
+    name: str, phrase: str, *, volatile: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as the operation ``name``; ``phrase`` is a format string over its arguments.
+
+    ``volatile``: see Operation. Files and services are not: they are undone after a reboot, too.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        OPERATIONS[name] = Operation(function, phrase)
+        OPERATIONS[name] = Operation(function, phrase, volatile)
         return function
 
     return register
@@ -67,6 +75,12 @@ class Step:
         if known is None:
             return f"{self.op} {self.args}"
         return known.phrase.format(**{name: _words(value) for name, value in self.args.items()})
+
+    @property
+    def volatile(self) -> bool:
+        """Whether a reboot has taken back what this step is about; False for one that is not known."""
+        known = OPERATIONS.get(self.op)
+        return known is not None and known.volatile
 
     def as_dict(self) -> dict[str, Any]:
         return {"op": self.op, "args": self.args}

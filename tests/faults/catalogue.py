@@ -91,7 +91,7 @@ def _inside_others() -> Iterator[Trial]:
 
 def _guests() -> Iterator[Trial]:
     for fault in (*SIGNALS, "libvirtd killed", "guest killed"):
-        for at in ("dut step 10 intended", "dut step 10 done"):
+        for at in ("dut step 9 intended", "dut step 9 done"):
             yield Trial(fault, "deploy", "tap", at, guest=True)
         yield Trial(fault, "destroy", "tap", "task 4", guest=True)
     for fault in ("libvirtd killed", "guest killed", "kill -9 module", "module goes on alone"):

@@ -10,7 +10,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils.accelerator.verdict
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step, operation
 
 
-@operation("accelerator.make_node", "make /dev/kvm")
+@operation("accelerator.make_node", "make /dev/kvm", volatile=True)
 def make_node() -> None:
     if KVM_NODE.exists():
         return
@@ -21,7 +21,7 @@ def make_node() -> None:
     os.mknod(KVM_NODE, mode=stat.S_IFCHR | 0o600, device=os.makedev(int(major), int(minor)))
 
 
-@operation("accelerator.remove_node", "remove /dev/kvm")
+@operation("accelerator.remove_node", "remove /dev/kvm", volatile=True)
 def remove_node() -> None:
     KVM_NODE.unlink(missing_ok=True)
 

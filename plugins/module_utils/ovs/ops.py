@@ -55,7 +55,7 @@ def remove_database(path: str) -> None:
         ovs_client.RUN.parent.rmdir()  # only when empty
 
 
-@operation("ovs.bridge_add", "add Open vSwitch bridge {name}: {datapath_type}, {fail_mode}")
+@operation("ovs.bridge_add", "add Open vSwitch bridge {name}: {datapath_type}, {fail_mode}", volatile=True)
 def add_bridge(name: str, datapath_type: str, fail_mode: str, mac: str | None = None) -> None:
     settings = {"datapath_type": datapath_type, "fail_mode": fail_mode, "mac": mac}
     columns = [f'{COLUMNS[key]}="{value}"' for key, value in settings.items() if value]
@@ -64,7 +64,7 @@ def add_bridge(name: str, datapath_type: str, fail_mode: str, mac: str | None = 
     mark_links(name)
 
 
-@operation("ovs.mark_links", "mark the interfaces of Open vSwitch bridge {name} as ours")
+@operation("ovs.mark_links", "mark the interfaces of Open vSwitch bridge {name} as ours", volatile=True)
 def mark_links(name: str) -> None:
     """The bridge's own and, with the userspace datapath, that datapath's. ovs-vswitchd makes both."""
     with IPRoute() as ip:
@@ -73,7 +73,7 @@ def mark_links(name: str) -> None:
                 ip.link("set", index=index, ifalias=MARK)
 
 
-@operation("ovs.bridge_set", "set Open vSwitch bridge {name} {settings}")
+@operation("ovs.bridge_set", "set Open vSwitch bridge {name} {settings}", volatile=True)
 def set_bridge(name: str, settings: dict[str, str]) -> None:
     """``datapath_type``, ``fail_mode``, ``mac``; empty is none. A bridge that is gone has nothing to set."""
     if not ovs_client.switch_answers() or not _exists(name):
@@ -96,7 +96,7 @@ def _exists(name: str) -> bool:
     return name in vsctl("--no-wait", "list-br").split()
 
 
-@operation("ovs.bridge_delete", "delete Open vSwitch bridge {name}")
+@operation("ovs.bridge_delete", "delete Open vSwitch bridge {name}", volatile=True)
 def delete_bridge(name: str) -> None:
     """Only one with our mark. Where OVS is not whole any more, also what it left in the kernel."""
     switch, database = ovs_client.switch_answers(), ovs_client.database_answers()
@@ -112,7 +112,7 @@ def delete_bridge(name: str) -> None:
             link_ops.delete(USERSPACE_DEVICE, kind="tap")
 
 
-@operation("ovs.ports_add", "add ports to Open vSwitch bridge {bridge}: {ports}")
+@operation("ovs.ports_add", "add ports to Open vSwitch bridge {bridge}: {ports}", volatile=True)
 def add_ports(bridge: str, ports: list[str]) -> None:
     """All in one transaction."""
     words: list[str] = []
@@ -122,7 +122,7 @@ def add_ports(bridge: str, ports: list[str]) -> None:
     ovs_state.check(bridge)
 
 
-@operation("ovs.ports_delete", "take ports out of Open vSwitch bridge {bridge}: {ports}")
+@operation("ovs.ports_delete", "take ports out of Open vSwitch bridge {bridge}: {ports}", volatile=True)
 def delete_ports(bridge: str, ports: list[str]) -> None:
     switch, database = ovs_client.switch_answers(), ovs_client.database_answers()
     if database and _exists(bridge):
@@ -147,7 +147,7 @@ def _forget(ports: list[str]) -> None:
         ovs_client.run(["ovs-dpctl", "del-dp", KERNEL_DATAPATH])
 
 
-@operation("ovs.count", "count what {uplink} brings to Open vSwitch bridge {bridge}")
+@operation("ovs.count", "count what {uplink} brings to Open vSwitch bridge {bridge}", volatile=True)
 def count(bridge: str, uplink: str) -> None:
     """A flow for the uplink's frames above the one for all: the same action, a byte count of its own.
 
@@ -157,7 +157,7 @@ def count(bridge: str, uplink: str) -> None:
     ofctl("add-flow", bridge, f"cookie=0x{ovs_state.COOKIE:x},priority=1,in_port={uplink},actions=NORMAL")
 
 
-@operation("ovs.reverse_path_filter", "set the reverse path filter (rp_filter) of {values}")
+@operation("ovs.reverse_path_filter", "set the reverse path filter (rp_filter) of {values}", volatile=True)
 def set_reverse_path_filter(values: dict[str, int]) -> None:
     for name, value in values.items():
         with contextlib.suppress(FileNotFoundError):  # an interface that is gone

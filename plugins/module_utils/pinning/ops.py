@@ -31,7 +31,7 @@ def read(thing: str) -> Seen | None:
     return threads.affinity(guest_threads(name).get(part, []))
 
 
-@operation("pin.set", "let {thing} run on CPU {cpus}")
+@operation("pin.set", "let {thing} run on CPU {cpus}", volatile=True)
 def pin(thing: str, cpus: str) -> None:
     """A thing that is gone took its pin along. Only guests of ours are pinned."""
     kind, name, part = _parts(thing)

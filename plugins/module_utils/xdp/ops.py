@@ -35,14 +35,14 @@ WHY_NOT = {
 }
 
 
-@operation("xdp.mount", "mount a BPF file system on /sys/fs/bpf")
+@operation("xdp.mount", "mount a BPF file system on /sys/fs/bpf", volatile=True)
 def mount() -> None:
     if xdp_bpf.is_bpffs(xdp_maps.BPFFS):
         return
     _run("mount", "-t", "bpf", "-o", "mode=0700", "bpf", str(xdp_maps.BPFFS))
 
 
-@operation("xdp.unmount", "unmount the BPF file system from /sys/fs/bpf")
+@operation("xdp.unmount", "unmount the BPF file system from /sys/fs/bpf", volatile=True)
 def unmount() -> None:
     """Undo of ``mount``. If others have pinned something there since, it is theirs now, and stays."""
     if not xdp_bpf.is_bpffs(xdp_maps.BPFFS):
@@ -57,7 +57,7 @@ def compile_object(object_hash: str, source: str) -> None:
     xdp_compile.compile_source(source, object_hash)
 
 
-@operation("xdp.load", "load the XDP bridge {object_hash}")
+@operation("xdp.load", "load the XDP bridge {object_hash}", volatile=True)
 def load(object_hash: str) -> None:
     """Programs and maps are pinned under a passing name first: a folder of the object's name is complete."""
     if xdp_maps.pins(object_hash).exists():
@@ -70,7 +70,7 @@ def load(object_hash: str) -> None:
     partial.rename(xdp_maps.pins(object_hash))
 
 
-@operation("xdp.unload", "detach and unload the XDP bridge {object_hash}")
+@operation("xdp.unload", "detach and unload the XDP bridge {object_hash}", volatile=True)
 def unload(object_hash: str) -> None:
     folder = xdp_maps.pins(object_hash)
     for pin in _links(folder):
@@ -88,6 +88,7 @@ def unload(object_hash: str) -> None:
 @operation(
     "xdp.configure",
     "set up the XDP bridge: ageing {ageing_time} s; the board hears {board_macs} and ARP for {board_ipv4}",
+    volatile=True,
 )
 def configure(object_hash: str, ageing_time: int, board_macs: list[str], board_ipv4: list[str]) -> None:
     folder = xdp_maps.pins(object_hash)
@@ -97,7 +98,7 @@ def configure(object_hash: str, ageing_time: int, board_macs: list[str], board_i
     _make_set(folder / "board_ipv4", {ipaddress.IPv4Address(address).packed for address in board_ipv4})
 
 
-@operation("xdp.attach", "make {name} a port of the XDP bridge: {role}, {mode} mode")
+@operation("xdp.attach", "make {name} a port of the XDP bridge: {role}, {mode} mode", volatile=True)
 def attach(object_hash: str, name: str, role: str, mode: str) -> None:
     """First a port, then attached: from its first frame on the program knows it."""
     link = xdp_links.read_links().get(name)
@@ -131,7 +132,7 @@ def attach(object_hash: str, name: str, role: str, mode: str) -> None:
         xdp_links.wait_for_carrier(name)
 
 
-@operation("xdp.detach", "take {name} out of the XDP bridge")
+@operation("xdp.detach", "take {name} out of the XDP bridge", volatile=True)
 def detach(object_hash: str, name: str) -> None:
     folder = xdp_maps.pins(object_hash)
     pin = xdp_maps.link_pin(object_hash, name)

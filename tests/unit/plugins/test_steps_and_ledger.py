@@ -268,3 +268,50 @@ def test_what_an_undo_has_missed_is_told(
     board.rollback()
     assert board.residue == [{"what": "program b is new", "why": ""}]
     assert not ledger.root.exists()
+
+
+def test_what_lived_in_another_boots_kernel_is_gone_with_it(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not replayed, and so no error either; files and services are."""
+    table = {
+        **steps_module.OPERATIONS,
+        "kernel.burn": Operation(steps_module.OPERATIONS["word.burn"].function, "take {word} away", True),
+    }
+    monkeypatch.setattr(steps_module, "OPERATIONS", table)
+    ledger = Ledger("topology", tmp_path / "ledger")
+    in_kernel = Step("word.add", {"word": "link"}, undo=Step("kernel.burn", {"word": "link"}))
+    monkeypatch.setattr(ledger_module, "boot_id", lambda: "yesterday's")
+    run_steps([adding("file"), in_kernel], ledger)
+    monkeypatch.setattr(ledger_module, "boot_id", lambda: "today's")
+    assert ledger.rollback() == (["take link away (the reboot did)", "drop file"], [])
+    assert world == ["link"]
+
+
+def test_what_lives_in_this_boots_kernel_is_undone(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = {
+        **steps_module.OPERATIONS,
+        "word.drop": Operation(steps_module.OPERATIONS["word.drop"].function, "drop {word}", True),
+    }
+    monkeypatch.setattr(steps_module, "OPERATIONS", table)
+    ledger = Ledger("topology", tmp_path / "ledger")
+    run_steps([adding("link")], ledger)
+    assert ledger.rollback() == (["drop link"], [])
+    assert world == []
+
+
+def test_what_outlives_a_boot_is_decided_for_each_operation() -> None:
+    """The undos that are run after a reboot; a new operation is to be thought about."""
+    from ansible_collections.netlab.testbed.plugins.module_utils import all_ops
+
+    assert all_ops.__all__
+    lasting = {name for name, known in OPERATIONS.items() if not known.volatile}
+    ours = {name for name in lasting if not name.startswith(("local_board.", "emulated_board.", "word."))}
+    assert ours == {
+        *("service.start", "service.stop"),
+        *("disk.overlay", "disk.remove"),
+        *("ovs.database_create", "ovs.database_remove"),
+        "xdp.compile",
+    }
