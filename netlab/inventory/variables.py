@@ -182,6 +182,9 @@ class Variables(BaseModel):
     guest_accelerator: Annotated[Literal["auto", "kvm", "tcg"], Expected("auto, kvm or tcg")] = Field(
         "auto", description="auto: KVM where a guest kernel has booted under it, else TCG."
     )
+    guest_boot_limit_s: Annotated[
+        int, Field(ge=1, le=3600), Expected("a whole number of seconds, without quotes")
+    ] = Field(90, description="Seconds in which each guest must have booted and answered.")
     guest_first_host: Annotated[
         int, Field(ge=1), Expected("the host number of the first guest's address, a whole number, 1 or more")
     ] = Field(
