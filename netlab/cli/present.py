@@ -84,6 +84,15 @@ def status(outcome: Outcome, inventory: Inventory) -> None:
         rows.append([board, *(report.get(key) or None for key in keys), guests[0]])
         rows += [[*[""] * (1 + len(keys)), guest] for guest in guests[1:]]
     output.table(["board", *keys, "guests"], rows)
+    drifted = [
+        f"{board} has drifted: {words}"
+        for board in inventory.boards
+        for words in (outcome.reports.get(board) or {}).get("drift") or []
+    ]
+    for text in [""] * bool(drifted) + drifted:
+        output.line(text)
+    if drifted:
+        output.line("the next `netlab deploy` mends it")
     held = {
         board: lock for board in inventory.boards if (lock := (outcome.reports.get(board) or {}).get("lock"))
     }

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.netlab.testbed.plugins.module_utils import mount_nics
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import boot_id
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
 from ansible_collections.netlab.testbed.plugins.module_utils.process_ops import has_systemd
@@ -167,6 +168,7 @@ def gather(board_nic: str | None, links: dict[str, dict[str, Any]]) -> dict[str,
         default_route_nics(),
         connection_nic(links, ssh_connection(), _lines("/proc/net/if_inet6")),
     )
+    mounted = mount_nics.mount_nics(mount_nics.servers(_lines("/proc/mounts")) | mount_nics.iscsi_targets())
     memory = re.search(r"^MemTotal:\s+(\d+) kB", "\n".join(_lines("/proc/meminfo")), flags=re.MULTILINE)
     return {
         "hostname": platform.node(),
@@ -186,9 +188,11 @@ def gather(board_nic: str | None, links: dict[str, dict[str, Any]]) -> dict[str,
         "nic": nic(board_nic, links) if board_nic else None,
         "default_route_nics": default_route,
         "connection_nic": connection,
+        "mount_nics": mounted,
         # what those two are made of: a NIC below a bridge, bond or VLAN carries them as well
         "default_route_below": sorted(set().union(*map(below, default_route))),
         "connection_below": sorted(below(connection)) if connection else [],
+        "mount_below": sorted(set().union(*map(below, mounted))),
         "kvm_device": Path("/dev/kvm").exists() or Path("/sys/class/misc/kvm").exists(),
         "cpus": os.cpu_count() or 1,
         "memory_mib": int(memory.group(1)) // 1024 if memory else 0,

@@ -17,6 +17,10 @@ options:
     description: Whether to ask the board's libvirtd for its guests too.
     type: bool
     default: false
+  drift:
+    description: Whether to compare the board with what it was when its deploy was whole.
+    type: bool
+    default: false
   lock:
     description: The name of the board's lock, empty for a machine's own, to tell who has it too.
     type: str
@@ -46,6 +50,11 @@ guests:
   type: list
   elements: dict
   returned: when asked for
+drift:
+  description: What is not as the deploy left it, in words, with O(drift).
+  type: list
+  elements: str
+  returned: when asked for
 lock:
   description: Who holds the board's lock, null where nobody does, with O(lock).
   type: dict
@@ -63,6 +72,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.netlab.testbed.plugins.module_utils import board_facts, domain_ops, link_ops, lock
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
+from ansible_collections.netlab.testbed.plugins.module_utils.observe import drift, observe
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 Domains = dict[str, dict[str, Any]]
@@ -104,6 +114,7 @@ def main() -> None:
         argument_spec={
             "nic": {"type": "str"},
             "guests": {"type": "bool", "default": False},
+            "drift": {"type": "bool", "default": False},
             "lock": {"type": "str"},
         },
         supports_check_mode=True,
@@ -115,6 +126,10 @@ def main() -> None:
         }
         if module.params["lock"] is not None:
             result["lock"] = lock.read(module.params["lock"])
+        recorded = result["deployment"].get("observed")
+        if module.params["drift"]:
+            seen = observe(whatever_is_there=True) if recorded is not None else {}
+            result["drift"] = drift(recorded, seen) if recorded is not None else []
         if module.params["guests"]:
             found = domains()
             result["libvirt"] = found is not None

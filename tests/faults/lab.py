@@ -129,6 +129,9 @@ class Lab:
     # -- commands --------------------------------------------------------------------------------------
 
     def start(self, *words: str, inventory: Path | None = None) -> subprocess.Popen[str]:
+        return self.start_without_inventory(*words, "-i", str(inventory or self.stays))
+
+    def start_without_inventory(self, *words: str) -> subprocess.Popen[str]:
         environment = {
             **os.environ,
             "PYTHONPATH": f"{HOOKS / 'board'}",
@@ -139,7 +142,7 @@ class Lab:
             "NO_COLOR": "1",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "netlab", *words, "-i", str(inventory or self.stays)],
+            [sys.executable, "-m", "netlab", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -162,9 +165,11 @@ class Lab:
         return program.returncode, said
 
     def call(self, *words: str, inventory: Path | None = None) -> str:
-        """A command that has to succeed, with nobody in its way."""
+        """A command that has to succeed, with nobody in its way; what it said (of JSON only that)."""
         self.clear()
         status, said = self.end(self.start(*words, inventory=inventory))
+        if "--json" in words and not status:
+            said = said[said.index("{") :]
         if status:
             raise Lost(f"netlab {' '.join(words)} ended with {status}:\n{said[-3000:]}")
         return said
