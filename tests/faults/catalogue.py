@@ -7,8 +7,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# Boundaries of tasks, one more than tasks; steps of modules by board, as far as no guest is needed. A test compares
-# them with what a deploy comes by, so that a task more is a fault more.
+# Boundaries of tasks, one more than tasks; steps of modules by board, as far as no guest is needed. Counted once, by
+# hand: a moment that is no longer reached fails its test, but a task more is not tried until it is counted here.
 DEPLOY_TASKS = 24
 DESTROY_TASKS = 4
 STEPS = {
