@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.netlab.testbed.plugins.module_utils import all_ops
 from ansible_collections.netlab.testbed.plugins.module_utils import ledger as ledger_module
 from ansible_collections.netlab.testbed.plugins.module_utils import steps as steps_module
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
@@ -304,8 +305,6 @@ def test_what_lives_in_this_boots_kernel_is_undone(
 
 def test_what_outlives_a_boot_is_decided_for_each_operation() -> None:
     """The undos that are run after a reboot; a new operation is to be thought about."""
-    from ansible_collections.netlab.testbed.plugins.module_utils import all_ops
-
     assert all_ops.__all__
     lasting = {name for name, known in OPERATIONS.items() if not known.volatile}
     ours = {name for name in lasting if not name.startswith(("local_board.", "emulated_board.", "word."))}
