@@ -14,12 +14,6 @@ class ActionModule(LockingAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        arguments = dict(self._task.args)
-        if not arguments.pop("lock", False) or self._task.check_mode:
-            plain = self._execute_module(
-                module_name="netlab.testbed.ledger", module_args=arguments, task_vars=variables
-            )
-            return {**result, **plain}
-        release = arguments.get("state") == "ready" and not told(variables, "keep")
+        release = self._task.args.get("state") == "ready" and not told(variables, "keep")
         board = str(variables["inventory_hostname"])
-        return {**result, **self.locked_module("ledger", arguments, variables, [board], release=release)}
+        return {**result, **self.plain_or_locked("ledger", variables, [board], release=release)}

@@ -14,10 +14,5 @@ class ActionModule(LockingAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        arguments = dict(self._task.args)
-        if not arguments.pop("lock", False) or self._task.check_mode or told(variables, "keep"):
-            plain = self._execute_module(
-                module_name="netlab.testbed.local_boards", module_args=arguments, task_vars=variables
-            )
-            return {**result, **plain}
-        return {**result, **self.locked_module("local_boards", arguments, variables, arguments["boards"])}
+        boards, given_back = self._task.args["boards"], not told(variables, "keep")
+        return {**result, **self.plain_or_locked("local_boards", variables, boards, wanted=given_back)}

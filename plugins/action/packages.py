@@ -14,10 +14,4 @@ class ActionModule(LockingAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        arguments = dict(self._task.args)
-        if not arguments.pop("lock", False) or self._task.check_mode:
-            told = self._execute_module(
-                module_name="netlab.testbed.packages", module_args=arguments, task_vars=variables
-            )
-            return {**result, **told}
-        return {**result, **self.locked_module("packages", arguments, variables, boards_together(variables))}
+        return {**result, **self.plain_or_locked("packages", variables, boards_together(variables))}

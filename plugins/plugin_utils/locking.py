@@ -88,6 +88,21 @@ class LockingAction(ActionBase):
 
     _supports_check_mode = True
 
+    def plain_or_locked(
+        self, module: str, variables: Variables, boards: Iterable[str], *, wanted: bool = True, **lock: Any
+    ) -> Result:
+        """The task's module with its arguments; with the boards' locks where the task says ``lock: true``.
+
+        Not in check mode, which takes none, nor where a lock is not ``wanted`` after all.
+        """
+        arguments = dict(self._task.args)
+        if arguments.pop("lock", False) and wanted and not self._task.check_mode:
+            return self.locked_module(module, arguments, variables, boards, **lock)
+        result: Result = self._execute_module(
+            module_name=f"netlab.testbed.{module}", module_args=arguments, task_vars=dict(variables)
+        )
+        return result
+
     def locked_module(
         self,
         module: str,
