@@ -22,6 +22,7 @@ from netlab.analysis import (
     readings,
     rules,
     steadiness,
+    wakefulness,
 )
 from netlab.analysis.combinations import Combination
 from netlab.analysis.combine import Metrics, number
@@ -63,7 +64,7 @@ def rows(run: Run, beside: Callable[[Row, Sequence[Reading]], None] | None = Non
         if beside is not None:
             beside(made[own].row, good)
     baselines = combinations.baselines(run.manifest.plan, planned)
-    return [_compared(own, made, baselines[own.group]) for own in made]
+    return wakefulness.noted([_compared(own, made, baselines[own.group]) for own in made])
 
 
 def broken(made: Sequence[Row]) -> list[str]:
