@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.netlab.testbed.plugins.module_utils import mount_nics
+from ansible_collections.netlab.testbed.plugins.module_utils import board_nics, mount_nics
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import boot_id
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
 from ansible_collections.netlab.testbed.plugins.module_utils.process_ops import has_systemd
@@ -42,6 +42,11 @@ SBIN = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def kernel_options() -> dict[str, str] | None:
     """The running kernel's configuration, or None where the board does not keep it."""
+    return read_kernel_options()[1]
+
+
+def read_kernel_options() -> tuple[str | None, dict[str, str] | None]:
+    """The file that has the running kernel's configuration, and what it says; None where the board keeps none."""
     release = platform.release()
     for path in (
         Path("/proc/config.gz"),
@@ -53,8 +58,18 @@ def kernel_options() -> dict[str, str] | None:
         except OSError:
             continue
         text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("ascii", errors="replace")
-        return dict(re.findall(r"^(CONFIG_\w+)=(.*)$", text, flags=re.MULTILINE))
-    return None
+        return str(path), dict(re.findall(r"^(CONFIG_\w+)=(.*)$", text, flags=re.MULTILINE))
+    return None, None
+
+
+def clock_source() -> str | None:
+    """What the kernel tells the time by: Documentation/timers/timekeeping."""
+    return " ".join(_lines("/sys/devices/system/clocksource/clocksource0/current_clocksource")) or None
+
+
+def governors(policies: Path = Path("/sys/devices/system/cpu/cpufreq")) -> list[str]:
+    """How this kernel chooses the processors' frequency, each way once; none where it does not choose."""
+    return sorted({line for path in policies.glob("policy*/scaling_governor") for line in _lines(str(path))})
 
 
 def features(options: dict[str, str] | None, modules: str, loaded: set[str]) -> dict[str, dict[str, Any]]:
@@ -69,7 +84,7 @@ def features(options: dict[str, str] | None, modules: str, loaded: set[str]) -> 
         else:
             # "=m" without the module's file is what a minimal image leaves of it
             how = "absent" if options is not None else "unknown"
-        found[name] = {"available": how in ("built-in", "module"), "how": how}
+        found[name] = {"available": how in ("built-in", "module"), "how": how, "option": option}
     return found
 
 
@@ -139,18 +154,16 @@ def nic(name: str, links: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     if name not in links:
         return None
     link = links[name]
-    device = Path(f"/sys/class/net/{name}/device")
-    driver = Path(f"/sys/class/net/{name}/device/driver")
-    total = device / "sriov_totalvfs"
     xdp = read_features(link["index"])
     return {
         "name": name,
-        "driver": driver.resolve().name if driver.exists() else link["kind"],
-        "pci_address": device.resolve().name if (device / "vendor").exists() else None,
+        "driver": board_nics.driver(name, link["kind"]),
+        "pci_address": board_nics.pci_address(name),
+        "speed_mbit": board_nics.speed(name),
         "xdp_native": xdp.native if xdp else None,
-        "sriov_total_vfs": int(total.read_text(encoding="ascii")) if total.exists() else 0,
+        "sriov_total_vfs": board_nics.total_vfs(name),
         "foreign_master": _foreign_master(link, links),
-        **{key: link[key] for key in ("mac", "mtu", "carrier", "master", "addresses", "kind")},
+        **{key: link[key] for key in ("mac", "mtu", "up", "carrier", "master", "addresses", "kind")},
     }
 
 
@@ -168,6 +181,7 @@ def gather(board_nic: str | None, links: dict[str, dict[str, Any]]) -> dict[str,
         default_route_nics(),
         connection_nic(links, ssh_connection(), _lines("/proc/net/if_inet6")),
     )
+    options_file, options = read_kernel_options()
     mounted = mount_nics.mount_nics(mount_nics.servers(_lines("/proc/mounts")) | mount_nics.iscsi_targets())
     memory = re.search(r"^MemTotal:\s+(\d+) kB", "\n".join(_lines("/proc/meminfo")), flags=re.MULTILINE)
     return {
@@ -175,12 +189,15 @@ def gather(board_nic: str | None, links: dict[str, dict[str, Any]]) -> dict[str,
         "arch": platform.machine(),
         "kernel": release,
         "kernel_command_line": " ".join(_lines("/proc/cmdline")),
+        "kernel_options_file": options_file,
+        "clock_source": clock_source(),
+        "governors": governors(),
         "boot_id": boot_id(),
         "os": os_release(),
         "service_manager": "systemd" if has_systemd() else "none",
         "programs": {name: shutil.which(name, path=SBIN) for name in PROGRAMS},
         "features": features(
-            kernel_options(),
+            options,
             modules_dep.read_text(encoding="utf-8", errors="replace") if modules_dep.exists() else "",
             {line.split()[0] for line in _lines("/proc/modules")},
         ),

@@ -13,6 +13,10 @@ options:
   nic:
     description: The measured NIC.
     type: str
+  nics:
+    description: Whether to tell of every interface too, and what it carries.
+    type: bool
+    default: false
   guests:
     description: Whether to ask the board's libvirtd for its guests too.
     type: bool
@@ -41,6 +45,16 @@ board:
   description: Kernel, programs, features, measured NIC, and what carries the default route and this connection.
   type: dict
   returned: always
+nics:
+  description: Each interface that may be an end of a cable, with what it carries, with O(nics).
+  type: list
+  elements: dict
+  returned: when asked for
+networks:
+  description: IPv4 networks that the board has a route to, with O(nics).
+  type: list
+  elements: str
+  returned: when asked for
 deployment:
   description: What the ledger says is deployed, empty where nothing is.
   type: dict
@@ -69,7 +83,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils import board_facts, domain_ops, link_ops, lock
+from ansible_collections.netlab.testbed.plugins.module_utils import (
+    board_facts,
+    board_nics,
+    domain_ops,
+    links_told,
+    lock,
+)
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
 from ansible_collections.netlab.testbed.plugins.module_utils.observe import drift, observe
@@ -113,6 +133,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "nic": {"type": "str"},
+            "nics": {"type": "bool", "default": False},
             "guests": {"type": "bool", "default": False},
             "drift": {"type": "bool", "default": False},
             "lock": {"type": "str"},
@@ -120,10 +141,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
+        links = links_told.read()
         result: dict[str, Any] = {
-            "board": board_facts.gather(module.params["nic"], link_ops.read()),
+            "board": board_facts.gather(module.params["nic"], links),
             "deployment": Ledger("topology").deployment(),
         }
+        if module.params["nics"]:
+            result["nics"] = board_nics.read(links, result["board"])
+            result["networks"] = links_told.networks()
         if module.params["lock"] is not None:
             result["lock"] = lock.read(module.params["lock"])
         recorded = result["deployment"].get("observed")
