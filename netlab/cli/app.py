@@ -8,11 +8,25 @@ from typing import Annotated
 import typer
 
 from netlab import __version__
-from netlab.cli import bench, check, compare, demo, deploy, destroy, query, report, runs, status, topologies
+from netlab.cli import (
+    bench,
+    check,
+    compare,
+    demo,
+    deploy,
+    destroy,
+    init,
+    query,
+    report,
+    runs,
+    status,
+    topologies,
+)
 
 HELP = """Builds every datapath between boards and their guests, and measures what each one costs.
 
-First steps: `netlab demo` does all of it on this machine; `netlab topologies` lists what can be built.
+First steps: `netlab demo` does all of it on this machine; `netlab topologies` lists what can be built;
+`netlab init` writes the inventory of boards of yours.
 """
 EPILOG = (
     "Exit status: 0 done, 1 a play failed (and was rolled back), 2 invalid input, 3 this board cannot "
@@ -51,5 +65,5 @@ def options(
         raise typer.Exit(2)
 
 
-for module in (demo, deploy, status, check, topologies, bench, report, compare, query, runs, destroy):
+for module in (demo, init, check, deploy, status, topologies, bench, report, compare, query, runs, destroy):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)

@@ -21,6 +21,7 @@ from netlab.errors import (
     NotSupported,
     PlayFailed,
 )
+from netlab.play import unreachable
 from netlab.play.events import (
     Event,
     Finished,
@@ -158,7 +159,9 @@ class Outcome:
         if self.unreachable:
             events = sorted(self.unreachable, key=lambda event: event.board)
             return BoardUnreachable(
-                "\n".join(f"{event.board} cannot be reached: {event.message}" for event in events),
+                "\n".join(
+                    f"{event.board} cannot be reached: {unreachable.says(event.message)}" for event in events
+                ),
                 hint=f"{_ansible()} -i {shlex.quote(self.inventory)} all -m ping   (is it up, and does SSH sign in?)",
             )
         when = "in the middle" if self.begun else "before the first task"

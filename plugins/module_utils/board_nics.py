@@ -27,8 +27,12 @@ def driver(name: str, kind: str | None, classes: Path = CLASSES) -> str | None:
 
 
 def pci_address(name: str, classes: Path = CLASSES) -> str | None:
-    device = classes / name / "device"
-    return device.resolve().name if (device / "vendor").exists() else None
+    """Of a virtio NIC that of the device that it sits on; None where it is on another bus, or without hardware."""
+    device = (classes / name / "device").resolve()
+    for path in (device, device.parent):
+        if (path / "subsystem").resolve().name == "pci":
+            return path.name
+    return None
 
 
 def total_vfs(name: str, classes: Path = CLASSES) -> int:

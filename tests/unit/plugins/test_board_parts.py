@@ -92,9 +92,9 @@ class TestFeatures:
         found = features(
             {"CONFIG_BRIDGE": "y", "CONFIG_MACVTAP": "m"}, "kernel/drivers/net/macvtap.ko.xz: x", set()
         )
-        assert found["bridge"] == {"available": True, "how": "built-in"}
-        assert found["macvtap"] == {"available": True, "how": "module"}
-        assert found["openvswitch"] == {"available": False, "how": "absent"}
+        assert found["bridge"] == {"available": True, "how": "built-in", "option": "CONFIG_BRIDGE"}
+        assert found["macvtap"] == {"available": True, "how": "module", "option": "CONFIG_MACVTAP"}
+        assert found["openvswitch"] == {"available": False, "how": "absent", "option": "CONFIG_OPENVSWITCH"}
 
     def test_an_option_whose_module_is_not_installed_does_not_count(self) -> None:
         assert not features({"CONFIG_MACVTAP": "m"}, "", set())["macvtap"]["available"]
