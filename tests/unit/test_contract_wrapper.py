@@ -16,7 +16,7 @@ PARSED = {path: ast.parse(path.read_text(encoding="utf-8"), str(path)) for path 
 
 # Left to right, as data flows. A file imports what stands in its own column or to the right of it,
 # and what stands in none: errors, settings, collection.
-FLOW = ({"cli"}, {"plan", "inventory"}, {"play"}, {"results"}, {"analysis"}, {"report"})
+FLOW = ({"cli"}, {"bundle"}, {"plan", "inventory"}, {"play"}, {"results"}, {"analysis"}, {"report"})
 COLUMN = {package: column for column, packages in enumerate(FLOW) for package in packages}
 
 # `host` and `user` are words of everybody's; the others can only mean a topology or an instrument.
