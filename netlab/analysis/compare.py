@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two runs against each other, condition by condition.
 
-Runs are made at different times, so that nothing pairs their blocks: the values of all blocks of one are held
-against all of the other (ranks.unpaired_shift). What the A/A pairs of both runs cannot tell from nothing is not
-told from nothing here either.
+What the A/A pairs of both runs cannot tell from nothing is not told from nothing here either.
 
 What differs from run to run for any other reason than what is tested (the day, a reboot) is in no scatter within a
 run, however many blocks it has: a comparison of two runs has one unit a side. What a day does to a path is
@@ -19,23 +17,18 @@ be significant, which makes it an intersection-union test: no correction is need
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
-from netlab.analysis import combinations, known, paired, ranks, readings
+from netlab.analysis import combinations, ranks, sides
 from netlab.analysis.combinations import Combination
-from netlab.analysis.known import Known
-from netlab.analysis.paired import Block, Blocks
+from netlab.analysis.sides import Side
 from netlab.analysis.source import Run
 from netlab.report.row import Interval
 
 Verdict = Literal[
     "better", "worse", "changed", "same", "not resolved", "insufficient samples", "only in A", "only in B"
 ]
-Logs = Mapping[Block, Known]
 
 
 class Figure(NamedTuple):
@@ -106,83 +99,42 @@ def compare(first: Run, second: Run, margin: float) -> list[Compared]:
     Biopharmaceutics 15(6), 1987; a 95 % interval, where 90 would do, is the more careful choice). Between them it is
     `not resolved`.
     """
-    sides = _side(first), _side(second)
-    wanted = list(dict.fromkeys(own for side in sides for own in side.in_order()))
+    keys = [figure.key for figure in FIGURES]
+    both = sides.of(first, keys), sides.of(second, keys)
+    wanted = list(dict.fromkeys(own for side in both for own in side.in_order()))
     labels = combinations.labels(wanted)
     found: list[Compared] = []
     for own in wanted:
         named = (own.topology, own.scenario, own.condition, labels[own.instrument, own.parameters])
-        there = [own in side.blocks for side in sides]
+        there = [own in side.blocks for side in both]
         if all(there):
-            found += _figures(named, own, sides, margin)
+            found += _figures(named, own, both, margin)
         else:
             found.append(Compared(*named, "only in A" if there[0] else "only in B"))
     return found
 
 
-@dataclass(frozen=True)
-class _Side:
-    """One of the two runs."""
+def _resolutions(side: Side, own: Combination, key: str) -> tuple[float | None, float | None]:
+    """The largest change between the halves of an A/A pair that is not ruled out.
 
-    plan: Mapping[str, Any]
-    blocks: Mapping[Combination, Blocks]
-    baselines: Mapping[combinations.Group, str]
-
-    def in_order(self) -> list[Combination]:
-        """Without second halves of A/A pairs: they are what comparisons are held against."""
-        return [own for own in combinations.in_plan_order(self.plan, self.blocks) if own.replica == 1]
-
-    def logs(self, own: Combination, key: str) -> Logs:
-        """Logarithms of a figure by block and board.
-
-        Of ratios, since what makes a run slower makes its noise greater too; and a ratio cannot fall below nothing,
-        as a difference taken as a share can: trials of 50 us and of 12 would make an interval that ends at -123 %.
-        """
-        figures = self.blocks[own].values(key) if own in self.blocks else {}
-        return {block: value.log() for block, value in figures.items() if value.value > 0}
-
-    def both_halves(self, own: Combination, key: str) -> Logs:
-        """The baseline's, of an A/A pair the mean of both where both are there."""
-        found, again = dict(self.logs(own, key)), self.logs(own._replace(replica=2), key)
-        for block in found.keys() & again.keys():
-            found[block] = known.mean(found[block], again[block])
-        return found
-
-    def resolutions(self, own: Combination, key: str) -> tuple[float | None, float | None]:
-        """The largest change between the halves of an A/A pair that is not ruled out.
-
-        Compared as two runs are, and as what is paired within the blocks is.
-        """
-        baseline = own._replace(topology=self.baselines[own.group])
-        first, again = self.logs(baseline, key), self.logs(baseline._replace(replica=2), key)
-        ratios = _each_once({block: again[block].less(first[block]) for block in first.keys() & again.keys()})
-        return _reach(_change(again, first)), _reach(paired.shift_of(ratios))
-
-
-def _side(run: Run) -> _Side:
-    """The figures of every combination that was planned; one's samples are in memory at a time."""
-    outcomes, plan = run.outcomes(), run.manifest.plan
-    keys = [figure.key for figure in FIGURES]
-    blocks = {}
-    for own, orders in combinations.planned(run.manifest.order).items():
-        wanted = set(orders)
-        good = readings.read(run, [line for line in outcomes if line["order"] in wanted])
-        blocks[own] = paired.of(good, keys)
-    return _Side(plan, blocks, combinations.baselines(plan, blocks))
+    Compared as two runs are, and as what is paired within the blocks is.
+    """
+    first, again = side.halves(own, key)
+    return sides.reach(sides.change(again, first)), side.resolution_within(own, key)
 
 
 def _figures(
-    named: tuple[str, str, str, str], own: Combination, sides: tuple[_Side, _Side], margin: float
+    named: tuple[str, str, str, str], own: Combination, both: tuple[Side, Side], margin: float
 ) -> list[Compared]:
     found: list[Compared] = []
     for figure in FIGURES:
         if any(other.figure and other.figure.key == figure.instead for other in found):
             continue
-        a, b = (side.logs(own, figure.key) for side in sides)
+        a, b = (side.logs(own, figure.key) for side in both)
         if a and b:
-            found.append(_compared(named, figure, own, sides, margin))
+            found.append(_compared(named, figure, own, both, margin))
     if not found:
-        counts = [max(_count(side.logs(own, figure.key)) for figure in FIGURES) for side in sides]
+        counts = [max(sides.count(side.logs(own, figure.key)) for figure in FIGURES) for side in both]
         return [Compared(*named, "insufficient samples", FIGURES[0], counts[0], counts[1])]
     return found
 
@@ -191,15 +143,15 @@ def _compared(
     named: tuple[str, str, str, str],
     figure: Figure,
     own: Combination,
-    sides: tuple[_Side, _Side],
+    both: tuple[Side, Side],
     margin: float,
 ) -> Compared:
-    a, b = (side.logs(own, figure.key) for side in sides)
-    change = _change(b, a)
-    baseline, net = _net(figure, own, sides)
+    a, b = (side.logs(own, figure.key) for side in both)
+    change = sides.change(b, a)
+    baseline, net = _net(figure, own, both)
     alone, within = (
         max((limit for limit in limits if limit is not None), default=None)
-        for limits in zip(*(side.resolutions(own, figure.key) for side in sides), strict=True)
+        for limits in zip(*(_resolutions(side, own, figure.key) for side in both), strict=True)
     )
     return Compared(
         *named,
@@ -207,10 +159,10 @@ def _compared(
         if change is None
         else _verdict(figure, change, net, (alone or 0.0, within or 0.0), margin),
         figure=figure,
-        trials_a=_count(a),
-        trials_b=_count(b),
-        a=_median(sides[0].blocks[own], figure.key),
-        b=_median(sides[1].blocks[own], figure.key),
+        trials_a=sides.count(a),
+        trials_b=sides.count(b),
+        a=sides.median(both[0].blocks[own], figure.key),
+        b=sides.median(both[1].blocks[own], figure.key),
         share=None if change is None else math.expm1(change.estimate),
         share_ci=_interval(change),
         baseline=baseline,
@@ -220,79 +172,20 @@ def _compared(
     )
 
 
-def _net(
-    figure: Figure, own: Combination, sides: tuple[_Side, _Side]
-) -> tuple[str | None, ranks.Shift | None]:
+def _net(figure: Figure, own: Combination, both: tuple[Side, Side]) -> tuple[str | None, ranks.Shift | None]:
     """The baseline that both runs hold this against, and its change less that of the baseline."""
-    baseline = own._replace(topology=sides[0].baselines[own.group])
+    baseline = own._replace(topology=both[0].baselines[own.group])
     if baseline.topology == own.topology:
         return None, None
-    ratios = [
-        {
-            block: value.less(base[block])
-            for block, value in side.logs(own, figure.key).items()
-            if block in base
-        }
-        for side in sides
-        for base in [side.both_halves(baseline, figure.key)]
-    ]
-    change = _change(ratios[1], ratios[0])
+    a, b = (side.above(own, baseline, figure.key) for side in both)
+    change = sides.change(b, a)
     return (None, None) if change is None else (baseline.topology, change)
-
-
-def _change(logs: Logs, reference: Logs) -> ranks.Shift | None:
-    """The shift of the logarithms, of which each block counts once, with all that ticks and bins leave open."""
-    above, below = _by_block(logs, reference)
-    if not above or not below:
-        return None
-    parts = [([own[i] for own in above], [own[j] for own in below]) for i, j in ((0, 0), (1, 2), (2, 1))]
-    return ranks.within(*(ranks.unpaired_shift(*part) for part in parts))
-
-
-def _by_block(logs: Logs, reference: Logs) -> tuple[list[Known], list[Known]]:
-    """A value a block: the median of its boards', each board's centred alike in both runs.
-
-    A block in which one of two boards failed then stands beside the others. Boards that only one run has are left
-    out, unless the two have none in common.
-    """
-    boards = {board for _, board in logs} & {board for _, board in reference}
-    if not boards:
-        return _each_once(logs), _each_once(reference)
-    centres = {
-        board: float(np.median([own.value for (_, where), own in reference.items() if where == board]))
-        for board in sorted(boards)
-    }
-    return _each_once(logs, centres), _each_once(reference, centres)
-
-
-def _each_once(logs: Logs, centres: Mapping[str, float] | None = None) -> list[Known]:
-    """A value a block: the median of its boards', of those that have a centre."""
-    by_block: dict[int, list[Known]] = {}
-    for (block, board), own in sorted(logs.items()):
-        if centres is None or board in centres:
-            by_block.setdefault(block, []).append(own.moved(-centres[board] if centres else 0.0))
-    return [known.median(several) for several in by_block.values()]
-
-
-def _count(logs: Logs) -> int:
-    """Blocks that hold it."""
-    return len({block for block, _ in logs})
-
-
-def _median(blocks: Blocks, key: str) -> float:
-    return float(np.median([own.value for own in blocks.values(key).values() if own.value > 0]))
 
 
 def _interval(change: ranks.Shift | None) -> Interval | None:
     if change is None or change.low is None or change.high is None:
         return None
     return Interval(math.expm1(change.low), math.expm1(change.high))
-
-
-def _reach(change: ranks.Shift | None) -> float | None:
-    if change is None or change.low is None or change.high is None:
-        return None
-    return max(abs(change.low), abs(change.high))
 
 
 def _verdict(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -19,13 +20,12 @@ import numpy.typing as npt
 
 CONFIDENCE = 0.95
 EXACT_UP_TO = 50  # values; beyond, the normal approximation is within a rank or two (R does the same)
-_Z = 1.959963984540054  # normal quantile of 97.5 %
 
 Values = npt.ArrayLike
 
 
 class Shift(NamedTuple):
-    """How far one set lies above the other; `low` and `high` are None with too few values for 95 %."""
+    """How far one set lies above the other; `low` and `high` are None with too few values for the confidence."""
 
     estimate: float
     low: float | None
@@ -62,18 +62,18 @@ def paired_shift(differences: Values) -> Shift | None:
     return _shift(averages, _signed_rank_depth(values.size))
 
 
-def unpaired_shift(values: Values, reference: Values) -> Shift | None:
+def unpaired_shift(values: Values, reference: Values, confidence: float = CONFIDENCE) -> Shift | None:
     """Shift of `values` over `reference`: the median of all differences between one and the other.
 
     The interval runs from the k-th smallest to the k-th largest difference, with k the greatest number for which
-    P(U < k) <= 2.5 %, U being the Mann-Whitney statistic (Hollander, Wolfe and Chicken, 4.3). 95 % needs four
-    against four. None: one of them is empty.
+    P(U < k) is at most half of what is left to 100 %, U being the Mann-Whitney statistic (Hollander, Wolfe and Chicken,
+    4.3). 95 % needs four against four, 90 % three against three. None: one of them is empty.
     """
     left, right = np.asarray(values, dtype=float), np.asarray(reference, dtype=float)
     if left.size == 0 or right.size == 0:
         return None
     differences = np.sort(np.subtract.outer(left, right), axis=None)
-    return _shift(differences, _rank_sum_depth(left.size, right.size))
+    return _shift(differences, _rank_sum_depth(left.size, right.size, _one_in(confidence)))
 
 
 def cliffs_delta(values: Values, reference: Values) -> float | None:
@@ -96,15 +96,20 @@ def pairs_needed() -> int:
     return next(n for n in range(1, EXACT_UP_TO) if _signed_rank_depth(n) > 0)
 
 
-def enough_runs(count: int, reference: int) -> bool:
-    """Whether a 95 % interval can be made of that many runs on each side."""
-    return min(count, reference) > 0 and _rank_sum_depth(count, reference) > 0
+def enough_runs(count: int, reference: int, confidence: float = CONFIDENCE) -> bool:
+    """Whether an interval can be made of that many runs on each side."""
+    return min(count, reference) > 0 and _rank_sum_depth(count, reference, _one_in(confidence)) > 0
 
 
 @functools.cache
-def runs_needed() -> int:
-    """The fewest runs on each of two sides of which a 95 % interval can be made."""
-    return next(n for n in range(1, EXACT_UP_TO) if enough_runs(n, n))
+def runs_needed(confidence: float = CONFIDENCE) -> int:
+    """The fewest runs on each of two sides of which an interval can be made."""
+    return next(n for n in range(1, EXACT_UP_TO) if enough_runs(n, n, confidence))
+
+
+def _one_in(confidence: float) -> int:
+    """Beyond each end of the interval lies one in so many: 40 for 95 %, 20 for 90 %."""
+    return round(2 / (1 - confidence))
 
 
 def _shift(ordered: npt.NDArray[np.float64], depth: int) -> Shift:
@@ -120,22 +125,22 @@ def _signed_rank_depth(count: int) -> int:
     if count > EXACT_UP_TO:
         mean = count * (count + 1) / 4
         deviation = math.sqrt(count * (count + 1) * (2 * count + 1) / 24)
-        return math.floor(mean - _Z * deviation)
+        return math.floor(mean - _normal(_one_in(CONFIDENCE)) * deviation)
     # ways[t]: subsets of the ranks 1 … n whose sum is t
     ways = [1, *([0] * (count * (count + 1) // 2))]
     for rank in range(1, count + 1):
         for total in range(len(ways) - 1, rank - 1, -1):
             ways[total] += ways[total - rank]
-    return _depth(ways)
+    return _depth(ways, _one_in(CONFIDENCE))
 
 
 @functools.cache
-def _rank_sum_depth(count: int, reference: int) -> int:
-    """The k of `unpaired_shift`; 0: not even the least statistic is as rare as 2.5 %."""
+def _rank_sum_depth(count: int, reference: int, one_in: int) -> int:
+    """The k of `unpaired_shift`; 0: not even the least statistic is as rare as one in so many."""
     if max(count, reference) > EXACT_UP_TO:
         mean = count * reference / 2
         deviation = math.sqrt(count * reference * (count + reference + 1) / 12)
-        return max(0, math.floor(mean - _Z * deviation))
+        return max(0, math.floor(mean - _normal(one_in) * deviation))
     # The generating function of U is the Gaussian binomial coefficient (n + m over n): multiply by
     # 1 - q^(m + i) and divide by 1 - q^i, for i = 1 … n.
     ways = [1, *([0] * (count * reference))]
@@ -144,14 +149,19 @@ def _rank_sum_depth(count: int, reference: int) -> int:
             ways[total] -= ways[total - reference - i]
         for total in range(i, len(ways)):
             ways[total] += ways[total - i]
-    return _depth(ways)
+    return _depth(ways, one_in)
 
 
-def _depth(ways: list[int]) -> int:
-    """The greatest k with P(statistic < k) <= (1 - CONFIDENCE) / 2, in whole numbers: nothing is rounded."""
+def _normal(one_in: int) -> float:
+    """The normal quantile beyond which lies one in so many."""
+    return NormalDist().inv_cdf(1 - 1 / one_in)
+
+
+def _depth(ways: list[int], one_in: int) -> int:
+    """The greatest k with P(statistic < k) <= 1 / one_in, in whole numbers: nothing is rounded."""
     total, below = sum(ways), 0
     for k, count in enumerate(ways):
         below += count
-        if below * 40 > total:  # 1 / 40 is 2.5 %
+        if below * one_in > total:
             return k
     return 0
