@@ -85,7 +85,10 @@ def _not_literal(name: str, marked: Marked, path: tuple[Any, ...]) -> Iterator[P
 
 
 def is_template(value: Any) -> bool:
-    return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
+    """Whether Ansible would evaluate a text: by its brackets, or by a header that gives it others."""
+    return isinstance(value, str) and (
+        any(mark in value for mark in ("{{", "{%", "{#")) or value.startswith("#jinja2:")
+    )
 
 
 def _explain(name: str, marked: Marked, detail: Any) -> Problem:

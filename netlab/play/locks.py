@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netlab.play.events import Event, TaskDone
@@ -20,9 +21,14 @@ def holder(*, break_lock: bool = False) -> dict[str, Any]:
     return {
         f"{PREFIX}pid": os.getpid(),
         f"{PREFIX}user": owner(),
-        f"{PREFIX}purpose": " ".join(["netlab", *sys.argv[1:]]),
+        f"{PREFIX}purpose": purpose(sys.argv[1:]),
         f"{PREFIX}break": break_lock,
     }
+
+
+def purpose(words: Sequence[str]) -> str:
+    """The command that was called. A file's name may come from somebody else: in it Ansible finds no template."""
+    return re.sub(r"\{(?=[{%#])", "(", " ".join(["netlab", *words]))
 
 
 def owner() -> str:

@@ -412,6 +412,16 @@ def test_a_run_goes_on_with_its_own_duts_only(netlab, lab, plan) -> None:
     ("where", "change", "expected"),
     [
         ("plan", {"instruments": [{"name": "ruler", "parameters": {"a": "{{ x }}"}}]}, "a template stands"),
+        # Brackets of its own, which Ansible takes for a template's.
+        (
+            "plan",
+            {
+                "instruments": [
+                    {"name": "ruler", "parameters": {"a": "#jinja2: variable_start_string:'[%'\n[% x"}}
+                ]
+            },
+            "a template stands",
+        ),
         ("plan", {"topologies": ["plain", "../etc"]}, "'../etc' is not a name"),
         ("plan", {"scenarios": ["gone"]}, "no scenario is called 'gone'"),
         ("order", {"parameters": {"a": "{{ x }}"}}, "trial 1 is not one of the plan"),
