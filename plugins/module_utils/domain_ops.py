@@ -84,7 +84,8 @@ def domain_named(libvirtd: Any, name: str) -> Any | None:
 
 
 def read() -> dict[str, dict[str, Any]]:
-    """Every domain of the board by name: {ours, digest, running, interfaces or None where no agent answers}."""
+    """Every domain of the board by name: {ours, digest, running, interfaces or None where no agent answers, and for
+    one of ours that runs vhost: whether the kernel moves its frames (vhost-net), and not its QEMU}."""
     found: dict[str, dict[str, Any]] = {}
     with connection() as libvirtd:
         for domain in libvirtd.listAllDomains():
@@ -97,7 +98,20 @@ def read() -> dict[str, dict[str, Any]]:
             found[domain.name()] = {
                 "ours": digest is not None, "digest": digest, "running": running, "interfaces": interfaces,
             }  # fmt: skip
+            if digest is not None and running:
+                found[domain.name()]["vhost"] = has_vhost(domain.name())
     return found
+
+
+def has_vhost(name: str, proc: Path = Path("/proc")) -> bool:
+    """Whether vhost has a worker for a guest: a task of its QEMU, before Linux 6.4 a kernel thread named after it."""
+    for pid in qemu_of(name, proc):
+        word = f"vhost-{pid}\n"
+        for comm in (*proc.glob(f"{pid}/task/*/comm"), *proc.glob("[0-9]*/comm")):
+            with contextlib.suppress(OSError):
+                if comm.read_text(encoding="utf-8", errors="replace") == word:
+                    return True
+    return False
 
 
 @operation("domain.create", "start guest {name}", volatile=True)
@@ -144,11 +158,11 @@ def _wait_gone(libvirtd: Any, name: str) -> None:
         time.sleep(0.01)
 
 
-def qemu_of(name: str) -> list[int]:
+def qemu_of(name: str, proc: Path = Path("/proc")) -> list[int]:
     """Pids of the QEMU that libvirt started for this guest, known by the guest's UUID (``-uuid``): ours alone."""
     word = identity(name).encode()
     pids = []
-    for entry in Path("/proc").iterdir():
+    for entry in proc.iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 words = (entry / "cmdline").read_bytes().split(b"\0")

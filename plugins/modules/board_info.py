@@ -60,7 +60,7 @@ deployment:
   type: dict
   returned: always
 guests:
-  description: The deployment's guests, each with C(name), C(address) and C(state), with O(guests).
+  description: The deployment's guests, each with C(name), C(address), C(state) and C(vhost), with O(guests).
   type: list
   elements: dict
   returned: when asked for
@@ -106,13 +106,15 @@ def domains() -> Domains | None:
         return None
 
 
-def guest_states(recorded: list[dict[str, Any]], found: Domains | None) -> list[dict[str, str]]:
+def guest_states(recorded: list[dict[str, Any]], found: Domains | None) -> list[dict[str, Any]]:
     """Each guest of the ledger as it is now, then guests of ours that the ledger does not know. Pure."""
     guests = [
         {
             "name": guest["name"],
             "address": guest["address"],
             "state": "unknown" if found is None else _state(found.get(guest["name"])),
+            # None: nobody can say
+            "vhost": ((found or {}).get(guest["name"]) or {}).get("vhost"),
         }
         for guest in recorded
     ]
