@@ -9,11 +9,13 @@ from netlab.cli.options import DEFAULT_INVENTORY, Inventory, Json, Verbose
 def command(inventory: Inventory = DEFAULT_INVENTORY, json: Json = False, verbose: Verbose = False) -> None:
     """Say which topologies each board can carry, or why not.
 
-    And what each instrument can do there, and what its guests would run under. Changes nothing.
+    And what decides that: kernel, NIC, KVM, clock, and what each instrument can do there. Changes nothing.
     """
     from netlab import collection
-    from netlab.cli import inputs, present
+    from netlab.cli import abilities, inputs, present
     from netlab.cli.session import session
+    from netlab.collection import inventory_option
+    from netlab.errors import NotSupported
 
     boards = inputs.checked_inventory(inventory)
     found = collection.find()
@@ -23,5 +25,7 @@ def command(inventory: Inventory = DEFAULT_INVENTORY, json: Json = False, verbos
     if json:
         present.as_json(inventory, performed.outcome)
     elif performed.outcome.reports:
-        present.abilities(performed.outcome, topologies, instruments)
+        abilities.show(performed.outcome, topologies, instruments)
     performed.or_raise()
+    if none := abilities.without_any(performed.outcome.reports):
+        raise NotSupported("\n".join(none), hint=f"netlab check{inventory_option(inventory)}   (looks again)")

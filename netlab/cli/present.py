@@ -104,55 +104,6 @@ def _lock(lock: Mapping[str, Any]) -> str:
     return f"{lock['says']}{' (stale)' if lock.get('stale') else ''}"
 
 
-def abilities(outcome: Outcome, topologies: Sequence[str], instruments: Sequence[str]) -> None:
-    """Boards by topologies, then the reason for each that a board cannot carry, then what its instruments
-    can do and what runs its guests."""
-    reports = sorted(outcome.reports.items())
-    cannot = {board: report.get("topologies") or {} for board, report in reports}
-    rows = [
-        [name, *("can" if not cannot[board].get(name) else "cannot" for board, _ in reports)]
-        for name in topologies
-    ]
-    output.table(["topology", *(board for board, _ in reports)], rows)
-    lines = [
-        f"{board} cannot carry {name}: {message}"
-        for board, _ in reports
-        for name in topologies
-        for message in cannot[board].get(name) or []
-    ]
-    lines += [
-        f"{name} on {board}: {_ability(told)}"
-        for board, report in reports
-        for name in instruments
-        if (told := (report.get("instruments") or {}).get(name))
-    ]
-    lines += [
-        f"{board} runs guests with {report['accelerator']}: {report.get('accelerator_reason', '')}"
-        for board, report in reports
-        if report.get("accelerator")
-    ]
-    for text in [""] * bool(lines) + lines:
-        output.line(text)
-
-
-def _ability(told: Mapping[str, Any]) -> str:
-    """What an instrument's role has found out, in words: `version 2.7.0, cannot pace`, or what is missing.
-
-    `told` is a task's result: what the role has to say are the mappings in it.
-    """
-    words: list[str] = []
-    for facts in (value for value in told.values() if isinstance(value, Mapping)):
-        for key, value in facts.items():
-            name = str(key).replace("_", " ")
-            if key == "missing":
-                words.append(f"not ready, {value}")
-            elif name.startswith("can ") and isinstance(value, bool):
-                words.append(name if value else f"cannot {name.removeprefix('can ')}")
-            else:
-                words.append(f"{name} {value}")
-    return ", ".join(words)
-
-
 def as_json(name: str, outcome: Outcome, inventory: Inventory | None = None) -> None:
     """What each board reported, and which could not be asked; those of `inventory` that are not up say so."""
     unreachable = {event.board: event.message for event in outcome.unreachable}

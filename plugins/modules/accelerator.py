@@ -43,7 +43,13 @@ options:
     type: float
     default: 10
   make_node:
-    description: Whether C(/dev/kvm) is made where KVM works. V(false) only asks, and changes nothing.
+    description: Whether C(/dev/kvm) is made where KVM works. V(false) only asks.
+    type: bool
+    default: true
+  keep:
+    description:
+      - Whether the verdict is kept. V(false) leaves nothing on the board, and where there is no guest kernel to try,
+        it says whether KVM runs any code at all.
     type: bool
     default: true
   ledger:
@@ -69,7 +75,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 accelerator:
-  description: V(kvm) or V(tcg).
+  description:
+    - V(kvm) or V(tcg).
+    - Without O(keep) also V(untried), where KVM may work and there is no guest kernel to try.
   type: str
   returned: success
 reason:
@@ -102,6 +110,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import first_code
 from ansible_collections.netlab.testbed.plugins.module_utils.accelerator import ops as accelerator_ops
 from ansible_collections.netlab.testbed.plugins.module_utils.accelerator.cache import (
     VerdictCache,
@@ -125,6 +134,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledge
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import LEDGER_OPTION, fail
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step, run_steps
 
+UNTRIED = "KVM is offered and runs code; whether a guest kernel boots under it is tried by the first deploy"
 NOT_PROBED = "not probed yet on this boot: TCG until a guest kernel has booted under KVM"
 
 
@@ -142,12 +152,16 @@ class Chooser:
         known = without_probe(self.asked["mode"], self.asked["arch"], board_arch(), kvm_offered())
         if known is not None:
             return known
+        if not self.asked["keep"] and not (self.asked["kernel"] and qemu_is_here(self.asked["arch"])):
+            return without_kernel()
         if not self.asked["kernel"]:
             return Verdict("tcg", NOT_PROBED)
         key = probe_key(Path(qemu_program(self.asked["arch"])), self.asked["kernel"], self.asked["initramfs"])
         verdict = self._cached(key)
         if verdict is None and self.check_mode:
             return Verdict("tcg", NOT_PROBED)
+        if verdict is None and not self.asked["keep"]:
+            return self._probed(key)
         if verdict is None:
             with self.cache.locked():
                 verdict = self._cached(key) or self._probed(key)
@@ -187,8 +201,30 @@ class Chooser:
             verdict = Verdict("kvm", f"a guest kernel booted under KVM in {seconds} s", probed_at, seconds)
         else:
             verdict = Verdict("tcg", f"KVM is offered, but {result.failure}", probed_at, seconds)
-        self.cache.put(key, verdict)
+        if self.asked["keep"]:
+            self.cache.put(key, verdict)
         return verdict
+
+
+def qemu_is_here(arch: str) -> bool:
+    """A board that nothing was deployed on has none yet."""
+    try:
+        return bool(qemu_program(arch))
+    except BoardError:
+        return False
+
+
+def without_kernel() -> Verdict:
+    """What can be said of KVM where there is no guest kernel to boot."""
+    if not KVM_NODE.exists():
+        return Verdict(
+            "untried", "KVM is offered, and nobody has made /dev/kvm yet: the first deploy tries it"
+        )
+    try:
+        failure = first_code.failure()
+    except OSError as error:
+        return Verdict("untried", f"KVM is offered, but {KVM_NODE} cannot be opened: {error.strerror}")
+    return Verdict("tcg", f"KVM is offered, but {failure}") if failure else Verdict("untried", UNTRIED)
 
 
 def main() -> None:
@@ -201,6 +237,7 @@ def main() -> None:
             "kernel_command_line": {"type": "str", "default": ""},
             "limit": {"type": "float", "default": 10},
             "make_node": {"type": "bool", "default": True},
+            "keep": {"type": "bool", "default": True},
             "ledger": {**LEDGER_OPTION["ledger"], "default": "board"},
         },
         required_together=[("kernel", "initramfs")],
@@ -209,7 +246,8 @@ def main() -> None:
     chooser = Chooser(module.params, module.check_mode, VerdictCache())
     try:
         verdict = chooser.verdict()
-        if module.params["mode"] == "kvm" and verdict.accelerator != "kvm" and not module.check_mode:
+        forced = module.params["mode"] == "kvm" and module.params["keep"] and not module.check_mode
+        if forced and verdict.accelerator != "kvm":
             raise BoardError(f"guest_accelerator is kvm, but it cannot be used: {verdict.reason}")
     except BoardError as error:
         fail(module, error)

@@ -17,6 +17,10 @@ options:
     description: Whether to tell of every interface too, and what it carries.
     type: bool
     default: false
+  findings:
+    description: Whether to say in words too what decides what the board can carry or measure.
+    type: bool
+    default: false
   guests:
     description: Whether to ask the board's libvirtd for its guests too.
     type: bool
@@ -47,6 +51,11 @@ board:
   returned: always
 nics:
   description: Each interface that may be an end of a cable, with what it carries, with O(nics).
+  type: list
+  elements: dict
+  returned: when asked for
+findings:
+  description: Lines with C(about) and C(says), with O(findings).
   type: list
   elements: dict
   returned: when asked for
@@ -85,6 +94,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netlab.testbed.plugins.module_utils import (
     board_facts,
+    board_findings,
     board_nics,
     domain_ops,
     links_told,
@@ -136,6 +146,7 @@ def main() -> None:
         argument_spec={
             "nic": {"type": "str"},
             "nics": {"type": "bool", "default": False},
+            "findings": {"type": "bool", "default": False},
             "guests": {"type": "bool", "default": False},
             "drift": {"type": "bool", "default": False},
             "lock": {"type": "str"},
@@ -148,6 +159,8 @@ def main() -> None:
             "board": board_facts.gather(module.params["nic"], links),
             "deployment": Ledger("topology").deployment(),
         }
+        if module.params["findings"]:
+            result["findings"] = board_findings.findings(result["board"])
         if module.params["nics"]:
             result["nics"] = board_nics.read(links, result["board"])
             result["networks"] = links_told.networks()

@@ -22,7 +22,7 @@ class Verdict:
     """What guests run under, and why; `probed_at` (ISO 8601 UTC) and `probe_seconds` where it took a
     probe."""
 
-    accelerator: str  # kvm or tcg
+    accelerator: str  # kvm or tcg; untried where nobody can say
     reason: str
     probed_at: str | None = None
     probe_seconds: float | None = None

@@ -223,7 +223,7 @@ class Board:
     ) -> tuple[Verdict, module.Chooser]:
         asked = {
             "mode": mode, "arch": "x86_64", "kernel": "/k", "initramfs": "/i", "kernel_command_line": "",
-            "limit": 10.0, "ledger": "board", "make_node": True, **changed,
+            "limit": 10.0, "ledger": "board", "make_node": True, "keep": True, **changed,
         }  # fmt: skip
         chooser = module.Chooser(asked, check_mode, self.cache)
         return chooser.verdict(), chooser

@@ -70,6 +70,9 @@ CHECK = """
     data:
       topologies: {plain: [], fancy: [this kernel has no fancy device, nor a plain one]}
       instruments: "{{ dict(testbed_instruments | zip([{'changed': false, 'ruler': ability}])) }}"
+      findings:
+        - {about: measured NIC, says: "eth1: veth, carrier"}
+        - {about: clock source, says: tsc}
       accelerator: tcg
       accelerator_reason: a guest kernel hung under KVM for 10 s
   vars: {ability: {version: 1.5, can_pace: false, can_bend: true}}
@@ -84,8 +87,12 @@ def test_check(netlab, lab) -> None:
     assert ended.out.splitlines()[5:] == [
         "board1 cannot carry fancy: this kernel has no fancy device",
         "board1 cannot carry fancy: nor a plain one",
-        "ruler on board1: version 1.5, cannot pace, can bend",
-        "board1 runs guests with tcg: a guest kernel hung under KVM for 10 s",
+        "",
+        "board1:",
+        "  measured NIC  eth1: veth, carrier",
+        "  clock source  tsc",
+        "  guests        tcg: a guest kernel hung under KVM for 10 s",
+        "  ruler         version 1.5, cannot pace, can bend",
     ]
     said = json.loads(netlab("check", "-i", lab.inventory, "--json").out)
     assert said["boards"]["board1"]["topologies"]["plain"] == []
@@ -95,9 +102,22 @@ def test_check(netlab, lab) -> None:
 def test_check_says_what_an_instrument_lacks(netlab, lab) -> None:
     ability = "{version: 1.5, can_pace: false, can_bend: true}"
     lab.tasks("check", CHECK.replace(ability, "{missing: there is no ruler in PATH}"))
-    assert (
-        "ruler on board1: not ready, there is no ruler in PATH\n" in netlab("check", "-i", lab.inventory).out
-    )
+    said = netlab("check", "-i", lab.inventory).out
+    assert "  ruler         not ready, there is no ruler in PATH\n" in said
+
+
+def test_check_of_a_board_that_can_carry_nothing(netlab, lab) -> None:
+    lab.tasks("check", CHECK.replace("plain: []", "plain: [there is no interface eth1]"))
+    ended = netlab("check", "-i", lab.inventory)
+    assert ended.status == 3
+    assert "board1 cannot carry fancy: nor a plain one" in ended.out
+    assert ended.err.splitlines()[-2].startswith("netlab: board1 can carry no topology: ")
+
+
+def test_check_tells_a_reason_for_all_topologies_once(netlab, lab) -> None:
+    reason = "there is no interface eth1"
+    lab.tasks("check", CHECK.replace("plain: [], fancy: [", f"plain: [{reason}], fancy: [{reason}, "))
+    assert f"board1 cannot carry any topology: {reason}\n" in netlab("check", "-i", lab.inventory).out
 
 
 def test_status_as_json(netlab, lab) -> None:
