@@ -21,7 +21,7 @@ PREFIXES = ("board_", "guest_", "datapath_", "instrument_", "local_board_", "emu
 
 CABLES = ("local_board_cables", "emulated_board_cables")
 HOST_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
-_INTERFACE = r"[A-Za-z0-9._@+-]{1,15}"
+_INTERFACE = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,14}"  # never an option of ip(8)
 
 
 class Expected:
@@ -56,7 +56,7 @@ def check_interface(name: str) -> None:
     """An interface's name as the kernel takes one, and as `ip` and sysctl can be given one."""
     if len(name.encode()) > 15:
         raise NotThis(f"{name!r} is longer than an interface's name can be: {len(name.encode())} bytes")
-    if name in (".", "..") or not re.fullmatch(_INTERFACE, name):
+    if not re.fullmatch(_INTERFACE, name):
         raise NotThis(f"{name!r} is not an interface's name")
     if name == "lo":
         raise NotThis("lo is the loopback interface: nothing can be measured through it")
@@ -181,6 +181,12 @@ class Variables(BaseModel):
     guest_vcpus: Vcpus = Field(guests.VCPUS, description="Virtual processors of each guest.")
     guest_accelerator: Annotated[Literal["auto", "kvm", "tcg"], Expected("auto, kvm or tcg")] = Field(
         "auto", description="auto: KVM where a guest kernel has booted under it, else TCG."
+    )
+    board_confirm_within_s: Annotated[
+        int, Field(ge=10, le=86400), Expected("a whole number of seconds, 10 or more, without quotes")
+    ] = Field(
+        300,
+        description="Seconds after which a board that lost the controller in mid deploy rolls back by itself.",
     )
     guest_boot_limit_s: Annotated[
         int, Field(ge=1, le=3600), Expected("a whole number of seconds, without quotes")

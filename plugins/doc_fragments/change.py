@@ -17,6 +17,11 @@ options:
   topology:
     description: The topology that the changes are made for, noted in the ledger with the first of them.
     type: str
+  ticket:
+    description:
+      - The deploy that the call is part of, as P(netlab.testbed.ticket#lookup) tells it. Once that deploy was undone,
+        nothing is changed for it any more.
+    type: dict
 attributes:
   check_mode: {support: full, description: Says what would be done.}
   diff_mode: {support: full, description: Lists the steps.}

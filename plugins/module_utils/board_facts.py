@@ -16,6 +16,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils import board_nics, 
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import boot_id
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
 from ansible_collections.netlab.testbed.plugins.module_utils.process_ops import has_systemd
+from ansible_collections.netlab.testbed.plugins.module_utils.ssh_connection import ssh_connection
 from ansible_collections.netlab.testbed.plugins.module_utils.xdp.features import read_features
 
 # Capability -> (kernel option, module). Where a kernel gives no account of itself, the answer is "unknown".
@@ -100,20 +101,6 @@ def default_route_nics() -> list[str]:
         if fields[0] == "0" * 32 and fields[1] == "00" and fields[9] != "lo":
             nics.add(fields[9])
     return sorted(nics)
-
-
-def ssh_connection(pid: int | str = "self", proc: Path = Path("/proc")) -> str:
-    """SSH_CONNECTION (sshd(8)) of this process or the nearest of its ancestors that has it: sudo takes it away."""
-    while str(pid) not in ("0", "1"):
-        try:
-            for item in (proc / str(pid) / "environ").read_bytes().split(b"\0"):
-                if item.startswith(b"SSH_CONNECTION="):
-                    return item.partition(b"=")[2].decode("ascii", errors="replace")
-            stat = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            break
-        pid = stat.rpartition(")")[2].split()[1]
-    return ""
 
 
 def connection_nic(links: dict[str, dict[str, Any]], connection: str, inet6: list[str]) -> str | None:

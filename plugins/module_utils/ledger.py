@@ -29,11 +29,13 @@ from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardE
 
 FORMAT = 1
 SCOPES = ("board", "topology")
+ROLLED_BACK = "rolled back"  # the state of a deployment that the board has undone by itself
 BEFORE = "before.json"  # what the board was like before the first change
 ROOT = Path("/var/lib/netlab-testbed/ledger")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 LONGEST = 300.0  # seconds to wait for a module that still changes the board; its steps have shorter limits
 POLL = 0.02  # seconds
+LARGEST = 16 << 20  # bytes; an entry has some hundred
 
 _held: dict[Path, int] = {}  # of this process: folders, and how many times over
 
@@ -43,15 +45,13 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` so that after a crash it holds the old text whole or the new text whole."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace ``path`` so that after a crash it holds the old content whole or the new content whole."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = path.with_name(path.name + ".new")
     try:
-        with open(
-            scratch, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)
-        ) as out:
-            out.write(text)
+        with open(scratch, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as out:
+            out.write(content.encode() if isinstance(content, str) else content)
             out.flush()
             os.fsync(out.fileno())
         os.replace(scratch, path)
@@ -64,6 +64,25 @@ def write_atomically(path: Path, text: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def damage(data: dict[str, Any]) -> str:
+    """What is of another kind than a ledger has it, by its key; empty where nothing is."""
+    if not isinstance(data.get("deployment"), dict):
+        return "deployment: no mapping"
+    if not isinstance(data.get("entries"), list):
+        return "entries: no list"
+    for number, entry in enumerate(data["entries"]):
+        if not isinstance(entry, dict) or not isinstance(entry.get("id"), int):
+            return f"entries[{number}]: no entry with an id"
+        if not isinstance(entry.get("boot_id"), str):
+            return f"entries[{number}].boot_id: no text"
+        undo = entry.get("undo")
+        if undo is not None and not (
+            isinstance(undo, dict) and isinstance(undo.get("op"), str) and isinstance(undo.get("args"), dict)
+        ):
+            return f"entries[{number}].undo: no operation with its arguments"
+    return ""
 
 
 class NoRoom(BoardError):
@@ -88,10 +107,14 @@ class Ledger:
     def read(self) -> dict[str, Any]:
         """The whole record; an empty one where there is none."""
         try:
-            data = json.loads(self.path.read_text(encoding="utf-8"))
+            with self.path.open("rb") as file:
+                content = file.read(LARGEST + 1)
+            if len(content) > LARGEST:
+                raise ValueError(f"larger than {LARGEST} bytes")
+            data = json.loads(content)
         except FileNotFoundError:
             return {"format": FORMAT, "scope": self.scope, "deployment": {}, "entries": []}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BoardError(
                 f"{self.path} is not a ledger ({error}); move it away and mend the board by hand"
             ) from error
@@ -99,6 +122,10 @@ class Ledger:
             raise BoardError(
                 f"{self.path} has format {data.get('format') if isinstance(data, dict) else None!r}; "
                 f"this version reads format {FORMAT}"
+            )
+        if wrong := damage(data):
+            raise BoardError(
+                f"{self.path} is not a ledger ({wrong}); move it away and mend the board by hand"
             )
         return data
 
@@ -184,7 +211,7 @@ class Ledger:
         """Put the step and its undo on disk."""
         with self.alone():
             self._remember()
-            data = self.read()
+            data = self._opened()
             number = data["entries"][-1]["id"] + 1 if data["entries"] else 1
             data["entries"].append(
                 {
@@ -232,13 +259,39 @@ class Ledger:
     def note(self, **facts: Any) -> bool:
         """Merge facts into the deployment's header; True if that changed it."""
         with self.alone():
-            data = self.read()
+            data = self._opened()
             merged = {**data["deployment"], **facts}
             if merged == data["deployment"]:
                 return False
             data["deployment"] = merged
             self._write(data)
             return True
+
+    def _opened(self) -> dict[str, Any]:
+        """The record as one that is gone on with: what became of an earlier deployment is told no longer."""
+        data = self.read()
+        if data["deployment"].get("state") == ROLLED_BACK:
+            data["deployment"] = {}
+        return data
+
+    def forget(self, operation: str) -> None:
+        """Take out the entries of an operation that nothing is left to undo of."""
+        with self.alone():
+            data = self.read()
+            kept = [entry for entry in data["entries"] if entry["step"]["op"] != operation]
+            if kept or data["deployment"]:
+                if kept != data["entries"]:
+                    self._write({**data, "entries": kept})
+            else:
+                self.path.unlink(missing_ok=True)
+
+    def close(self, **facts: Any) -> None:
+        """After a rollback that nobody asked for: say so in the record, for whoever comes next."""
+        with self.alone():
+            data = self.read()
+            data["deployment"] = {"state": ROLLED_BACK, **facts}
+            with contextlib.suppress(NoRoom):
+                self._write(data)
 
     def rollback(self) -> tuple[list[str], list[str]]:
         """Replay backwards: (what was undone, what could not be). A failed undo stays for the next try."""
@@ -257,7 +310,7 @@ class Ledger:
         with contextlib.suppress(NoRoom):
             self._write(data)
         for entry in reversed(list(data["entries"])):
-            if entry["undo"]:
+            if entry.get("undo"):
                 undo = Step.from_dict(entry["undo"])
                 gone = undo.volatile and entry["boot_id"] != boot
                 try:

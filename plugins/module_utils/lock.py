@@ -28,6 +28,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardE
 FOLDER = Path("/var/lib/netlab-testbed-locks")
 FORMAT = 1
 ITSELF = ""  # the name of a machine's own lock; others bear the name of the board that it makes
+DEPLOY = "deploy"  # in a lock: the deploy whose modules may change the board; of a destroy none may
 YOUNG = 10.0  # seconds; a lock this old is held, one that is younger may be given back because another was not free
 POLL = 0.1  # seconds between two looks at a lock that is waited for
 LARGEST = 65536  # bytes of a lock file that are read
@@ -135,6 +136,8 @@ def _try(
             for name, other in found.items():
                 if other is None or other["token"] != holder["token"]:
                     _write(name, holder, folder)
+                elif other.get(DEPLOY) != holder.get(DEPLOY):
+                    _put(name, {**other, DEPLOY: holder.get(DEPLOY)}, folder)
     except OSError as error:
         if best_effort and error.errno in NO_ROOM:
             return others(names, holder["token"], folder)
@@ -145,7 +148,10 @@ def _try(
 def _write(name: str, holder: Mapping[str, Any], folder: Path) -> None:
     now = time.time()
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    lock = {**holder, "format": FORMAT, "board": name, "since": since, "taken": now}
+    _put(name, {**holder, "format": FORMAT, "board": name, "since": since, "taken": now}, folder)
+
+
+def _put(name: str, lock: Mapping[str, Any], folder: Path) -> None:
     write_atomically(folder / file_name(name), json.dumps(lock, indent=1, sort_keys=True) + "\n")
 
 
@@ -153,6 +159,20 @@ def others(boards: Iterable[str], token: str, folder: Path = FOLDER) -> dict[str
     """Who else holds these boards."""
     found = {name: read(name, folder) for name in sorted(set(boards))}
     return {name: held for name, held in found.items() if held and held["token"] != token}
+
+
+def outdated(ticket: Mapping[str, Any], folder: Path = FOLDER) -> str:
+    """Why a module with this ticket comes too late: its deploy has ended. Empty where it may go on.
+
+    Asked by who holds the ledger. A destroy, or a rollback, takes the ticket out of the lock before it waits for the
+    ledger: so a module that was started before, and comes to the board only after, changes nothing any more.
+    """
+    held = read(str(ticket["board"]), folder)
+    if held is not None and held.get(DEPLOY) == ticket["deploy"]:
+        return ""
+    return (
+        "the deploy that this is part of has ended, or somebody else has the board: nothing is changed for it"
+    )
 
 
 def wait_until_free(

@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
+from ansible_collections.netlab.testbed.plugins.module_utils import lock
+from ansible_collections.netlab.testbed.plugins.module_utils.ledger import ROLLED_BACK, Ledger
+from ansible_collections.netlab.testbed.plugins.module_utils.self_rollback import timer
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step, run_steps
 
 LEDGER_OPTION: dict[str, dict[str, Any]] = {
     "ledger": {"type": "str", "choices": ["board", "topology"], "default": "topology"},
     "topology": {"type": "str"},
+    "ticket": {"type": "dict"},
 }
 
 
@@ -35,6 +38,17 @@ def finish(module: AnsibleModule, steps: Sequence[Step], **result: Any) -> NoRet
     )
 
 
+def timely(ticket: Mapping[str, Any] | None) -> None:
+    """BoardError for a module of a deploy that is over. For who holds the ledger. Without a ticket all are timely."""
+    if not ticket:
+        return
+    deployment = Ledger("topology").deployment()
+    if deployment.get("state") == ROLLED_BACK and deployment.get("deploy") == ticket["deploy"]:
+        raise BoardError(timer.says(deployment))
+    if why := lock.outdated(ticket):
+        raise BoardError(why)
+
+
 def change_board(
     module: AnsibleModule,
     plan: Callable[[], Sequence[Step]],
@@ -54,8 +68,11 @@ def change_board(
             topology = module.params.get("topology") if scope == "topology" else None
             ledger = Ledger(scope, topology=topology)
             with ledger.alone():  # what is planned is still so when it is done
+                timely(module.params.get("ticket"))
+                timer.extend()
                 steps = list(plan())
                 run_steps(steps, ledger)
+                timer.extend()
         result = after() if after else {}
     except BoardError as error:
         fail(module, error)

@@ -103,12 +103,13 @@ def start(
     if marked(name) and answers(ready):
         return
     stop(name)
-    LOGS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (LOGS.parent, LOGS):  # a parent that mkdir makes by the way has other permissions
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = LOGS / f"{name}.log"
     with log.open("wb") as out:
         try:
             process = subprocess.Popen(
-                argv, env={**_plain_environment(), **(environment or {}), MARK: name}, start_new_session=True, cwd="/",
+                argv, env={**plain_environment(), **(environment or {}), MARK: name}, start_new_session=True, cwd="/",
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
         except FileNotFoundError as error:
@@ -127,7 +128,8 @@ def start(
         time.sleep(0.01)
 
 
-def _plain_environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
+    """What a program gets that is not the session's of whoever had it started."""
     return {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",

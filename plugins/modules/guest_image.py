@@ -108,8 +108,10 @@ from ansible_collections.netlab.testbed.plugins.module_utils.guest_image.image i
     recipe_for,
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
+from ansible_collections.netlab.testbed.plugins.module_utils.self_rollback import timer
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
+BUILD_LIMIT = 1800.0  # seconds; its downloads have shorter limits
 PROBE_KEYS = ("kernel", "initramfs", "kernel_command_line", "hash")
 
 
@@ -119,7 +121,8 @@ def find_or_build(image: GuestImage, refresh: bool, check_mode: bool) -> tuple[b
         return False, found
     if check_mode:
         return True, {"arch": image.arch}
-    return image.build(refresh)
+    with timer.busy(BUILD_LIMIT):
+        return image.build(refresh)
 
 
 def main() -> None:

@@ -26,6 +26,20 @@ options:
     description: What else to note about the deployment, with V(state=ready).
     type: dict
     default: {}
+  ticket:
+    description: The deploy that this is part of, see P(netlab.testbed.ticket#lookup).
+    type: dict
+  confirm_within_s:
+    description:
+      - With V(state=open), the board rolls back by itself unless the controller confirms within so many seconds, each
+        module that changes the board beginning them anew. For a board that may lose the connection it is reached by.
+    type: float
+  confirm:
+    description:
+      - With V(state=ready), the board need not roll back by itself. The connection is made anew for this, and one that
+        was there before the changes is refused.
+    type: bool
+    default: false
   scopes:
     description: What V(state=absent) undoes. V(topology) leaves what the board needs under any topology.
     type: list
@@ -89,14 +103,16 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netlab.testbed.plugins.module_utils import lock
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
-from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
+from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail, timely
 from ansible_collections.netlab.testbed.plugins.module_utils.observe import drift, observe
-from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
+from ansible_collections.netlab.testbed.plugins.module_utils.self_rollback import timer
+from ansible_collections.netlab.testbed.plugins.module_utils.ssh_connection import ssh_connection
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step, run_steps
 
 
 def would_undo(ledger: Ledger) -> list[str]:
     """In words, last change first."""
-    return [Step.from_dict(entry["undo"]).says() for entry in reversed(ledger.entries()) if entry["undo"]]
+    return [Step.from_dict(entry["undo"]).says() for entry in reversed(ledger.entries()) if entry.get("undo")]
 
 
 def undo(module: AnsibleModule, scopes: list[str]) -> tuple[list[str], list[dict[str, str]] | None]:
@@ -147,6 +163,31 @@ def given_back(module: AnsibleModule) -> dict[str, Any]:
     return {"unlocked": lock.give_back(asked["boards"], {asked["holder"]["token"]})}
 
 
+def armed(module: AnsibleModule) -> bool:
+    """Whether the board now rolls back by itself."""
+    within_s = module.params["confirm_within_s"]
+    if within_s is None:
+        return False
+    # what the timer runs has to come to the board with this module
+    from ansible_collections.netlab.testbed.plugins.module_utils.self_rollback import program  # noqa: F401
+
+    deploy = str((module.params["ticket"] or {}).get("deploy", ""))
+    run_steps([timer.step(within_s, ssh_connection(), deploy)], Ledger(timer.SCOPE))
+    return True
+
+
+def opened(module: AnsibleModule, ledger: Ledger) -> tuple[list[str], bool]:
+    """What was undone to make room for the wanted topology, and whether that was another one."""
+    deployment: dict[str, Any] = ledger.deployment()
+    wanted = module.params["topology"]
+    if deployment.get("topology") == wanted or not (deployment or ledger.entries()):
+        return [], False
+    undone, _ = undo(module, ["topology"])
+    if not module.check_mode:
+        ledger.note(topology=wanted, state="building")
+    return undone, True
+
+
 def finish(module: AnsibleModule, changed: bool, undone: list[str], **result: Any) -> NoReturn:
     module.exit_json(
         **result,
@@ -162,6 +203,9 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["open", "ready", "absent", "compare"], "required": True},
             "topology": {"type": "str"},
+            "ticket": {"type": "dict"},
+            "confirm_within_s": {"type": "float"},
+            "confirm": {"type": "bool", "default": False},
             "facts": {"type": "dict", "default": {}},
             "scopes": {
                 "type": "list", "elements": "str", "choices": ["topology", "board"], "default": ["topology", "board"],
@@ -183,17 +227,21 @@ def main() -> None:
             changed = bool(undone)
             told["testbed_report"] = {"residue": residue}
         elif state == "open":
-            deployment: dict[str, Any] = ledger.deployment()
-            wanted = module.params["topology"]
-            if deployment.get("topology") != wanted:
-                if ledger.entries() or deployment:
-                    undone, _ = undo(module, ["topology"])
-                changed = True
-                if not module.check_mode:
-                    ledger.note(topology=wanted, state="building")
+            if module.check_mode:
+                undone, changed = opened(module, ledger)
+            else:
+                with ledger.alone():
+                    timely(module.params["ticket"])
+                    changed = armed(module)
+                    undone, other = opened(module, ledger)
+                    changed = changed or other
         elif state == "ready" and not module.check_mode:
             facts = {**module.params["facts"], "topology": module.params["topology"]}
-            changed = ledger.note(state="ready", observed=observe(), **facts)
+            with ledger.alone():
+                timely(module.params["ticket"])
+                changed = ledger.note(state="ready", observed=observe(), **facts)
+                if module.params["confirm"]:
+                    timer.confirm(ssh_connection())
             told = given_back(module)
         elif state == "compare":
             # nothing deployed: nothing to read, and perhaps nothing to read it with

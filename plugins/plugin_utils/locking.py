@@ -14,6 +14,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.netlab.testbed.plugins.module_utils import lock_holder
+from ansible_collections.netlab.testbed.plugins.module_utils.lock import DEPLOY
 
 Result = dict[str, Any]
 Variables = Mapping[str, Any]
@@ -30,6 +31,13 @@ def holder(variables: Variables) -> dict[str, Any]:
     return lock_holder.holder_of(
         parent.pid or os.getpid() if parent else os.getpid(), f"ansible-playbook {playbooks}"
     )
+
+
+def deploy_id() -> str:
+    """This run of ansible-playbook, for the modules that change boards in it."""
+    parent = multiprocessing.parent_process()
+    pid = (parent.pid if parent else None) or os.getpid()
+    return f"{lock_holder.Machine.this().boot_id} {pid} {lock_holder.start_time(pid)}"
 
 
 def told(variables: Variables, name: str) -> bool:
@@ -109,10 +117,14 @@ class LockingAction(ActionBase):
         arguments: Mapping[str, Any],
         variables: Variables,
         boards: Iterable[str],
+        deploys: bool = False,
         **lock: Any,
     ) -> Result:
-        """``boards``: whose locks. Other words are suboptions of the module's ``lock``."""
-        me = holder(variables)
+        """``boards``: whose locks. Other words are suboptions of the module's ``lock``.
+
+        ``deploys``: what follows in this run of Ansible may change the boards, see lock.outdated.
+        """
+        me = {**holder(variables), DEPLOY: deploy_id() if deploys else None}
         names = {lock_name(variables, board): board for board in boards}
         break_lock = told(variables, "break")
         meeting = several_makers(variables)
