@@ -63,6 +63,9 @@ class Manifest(BaseModel):
     order: list[dict[str, JsonValue]] = Field(description="Every trial of the plan, in running order.")
     inventory: JsonValue = Field(default=None, description="As given, secrets withheld.")
     accelerator: dict[str, Accelerator] = Field(default_factory=dict, description="By board.")
+    guest_image: dict[str, JsonValue] = Field(
+        default_factory=dict, description="By board: hash, packages and versions of what its guests boot."
+    )
     versions: dict[str, str] = Field(default_factory=dict, description="Of programs and libraries.")
     facts: Facts = Field(default_factory=Facts)
     environment: Environment = Field(default_factory=Environment)

@@ -234,6 +234,12 @@ class RunStore:
         self.manifest.accelerator = {**self.manifest.accelerator, **chosen}
         self._save()
 
+    def set_guest_image(self, boards: Mapping[str, Any]) -> None:
+        """Store what each board's guests boot: `{board: {hash, arch, kernel_command_line, packages}}`."""
+        self._write()
+        self.manifest.guest_image = {**self.manifest.guest_image, **boards}
+        self._save()
+
     def set_environment(self, when: Literal["before", "after"], boards: Mapping[str, Any]) -> None:
         """Store what has a say in a latency, by board."""
         self._write()
