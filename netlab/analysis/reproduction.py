@@ -142,8 +142,8 @@ def _judged(
     baseline = own._replace(topology=pair.theirs.baselines[own.group])
     above = None
     if baseline.topology != own.topology and baseline in pair.mine.blocks:
-        sets = [side.above(own, baseline, key) for side in (pair.mine, pair.theirs)]
-        above = _no_narrower(shift(*sets, spread), apart) if all(sets) else None
+        here, there = (side.above(own, baseline, key) for side in (pair.mine, pair.theirs))
+        above = _no_narrower(shift(here, there, spread), apart) if here and there else None
     return Reproduced(
         *named,
         verdict=verdict(change, margin),

@@ -22,6 +22,7 @@ from netlab.errors import (
     PlayFailed,
     RuleBroken,
 )
+from netlab.inventory.mapping import as_variables
 from netlab.play.events import Event
 from netlab.play.outcome import Outcome, trial_of
 from netlab.play.runner import Listener
@@ -162,7 +163,8 @@ class Measurement:
     def _deployment(self, topology: str) -> dict[str, Any]:
         """The variables that deploy a topology, with the guests that this run's scenarios need."""
         count = self.guests.get(topology)
-        return {"testbed_topology": topology, **({"guest_count": count} if count else {})}
+        own = as_variables(self.work.inventory.settings)
+        return {**own, "testbed_topology": topology, **({"guest_count": count} if count else {})}
 
     def _silent(self, specs: Sequence[Spec], told: set[tuple[int, str]]) -> list[Spec]:
         """The trials of which no board had a result in this play."""
@@ -201,6 +203,13 @@ class Measurement:
             for board, report in outcome.reports.items()
             if report.get("accelerator") and board not in stored.accelerator
         }
+        images = {
+            board: report["guest_image"]
+            for board, report in outcome.reports.items()
+            if report.get("guest_image") and board not in stored.guest_image
+        }
+        if images:
+            self.store.set_guest_image(images)
         if chosen:
             known = {board: choice.model_dump() for board, choice in stored.accelerator.items()}
             self.store.set_accelerator({**known, **chosen})

@@ -47,13 +47,17 @@ class Board:
 
 @dataclass(frozen=True)
 class Inventory:
-    """A valid inventory. ``guests`` has an entry for each dut; ``warnings`` need no action to go on."""
+    """A valid inventory. ``guests`` has an entry for each dut; ``warnings`` need no action to go on.
+
+    ``settings``, by board and variable, are somebody else's, taken over in place of what the files say.
+    """
 
     path: Path
     boards: Mapping[str, Board]
     guests: Mapping[str, Sequence[Guest]]
     warnings: Sequence[Problem] = ()
     definitions: Sequence[Definition] = field(default=(), repr=False)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def duts(self) -> list[Board]:
@@ -72,6 +76,7 @@ class Inventory:
                 "connection": board.connection,
                 "variables": dict(board.variables),
                 "guests": [vars(guest) for guest in self.guests.get(name, ())],
+                **({"settings": dict(self.settings[name])} if name in self.settings else {}),
             }
             for name, board in self.boards.items()
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from netlab import collection
 from netlab.errors import InvalidInput, Problem
@@ -13,18 +14,25 @@ from netlab.inventory.cable_checks import check_cables
 from netlab.inventory.checks import Candidate, check_addresses, check_board, check_groups
 from netlab.inventory.definitions import OF_COMMANDS, is_ours, unknown_key, wrong_value
 from netlab.inventory.guest_checks import expand_all
-from netlab.inventory.marked import MAXIMUM_PROBLEMS, MAXIMUM_VALUES, UnreadableFile
+from netlab.inventory.marked import MAXIMUM_PROBLEMS, MAXIMUM_VALUES, Marked, Place, UnreadableFile
 from netlab.inventory.read_tree import read_tree
 from netlab.inventory.roles import Option, read_role_options, wrong_option
 from netlab.inventory.tree import Definition, Tree
 from netlab.inventory.variables import Variables
 
 
-def load(path: str | Path, *, guest_count: int | None = None, roles_dir: Path | None = None) -> Inventory:
+def load(
+    path: str | Path,
+    *,
+    guest_count: int | None = None,
+    roles_dir: Path | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Inventory:
     """The inventory at ``path`` (a directory, or one YAML or INI file).
 
     ``guest_count`` is what --guests says, and overrules the inventory's. ``roles_dir`` holds the roles whose
-    options the inventory may set (by default the collection's own).
+    options the inventory may set (by default the collection's own). ``settings``, by host and variable, overrule
+    what the inventory says, and are checked as what it says.
 
     Raises InvalidInput with every problem found.
     """
@@ -40,6 +48,9 @@ def load(path: str | Path, *, guest_count: int | None = None, roles_dir: Path | 
         problem = Problem(f"it cannot be read: {getattr(error, 'strerror', None) or error}", str(path))
         raise InvalidInput([problem], hint=_hint(path)) from None
 
+    for host, variables in (settings or {}).items():
+        for name, value in variables.items() if host in tree.hosts else ():
+            tree.define(tree.hosts[host], name, _marked(value, Place(f"settings of {host}")), from_file=True)
     readable = not problems  # else what seems to be missing may stand in what could not be read
     try:
         wrong = _check_definitions(tree.definitions, options, problems)
@@ -61,7 +72,20 @@ def load(path: str | Path, *, guest_count: int | None = None, roles_dir: Path | 
     if problems:
         raise InvalidInput(_in_order(problems), hint=_hint(path))
     made = {board.name: _board(board) for board in boards}
-    return Inventory(path, made, guests, _in_order([*warnings, *_without_effect(tree)]), tree.definitions)
+    return Inventory(
+        path, made, guests, _in_order([*warnings, *_without_effect(tree)]), tree.definitions, settings or {}
+    )
+
+
+def _marked(value: Any, place: Place) -> Marked:
+    """Plain data as a value of an inventory."""
+    if isinstance(value, Mapping):
+        inside = {key: _marked(item, place) for key, item in value.items()}
+        return Marked(inside, place, 1 + max((item.depth for item in inside.values()), default=0))
+    if isinstance(value, list):
+        items = [_marked(item, place) for item in value]
+        return Marked(items, place, 1 + max((item.depth for item in items), default=0))
+    return Marked(value, place)
 
 
 def _hint(path: Path) -> str:
