@@ -45,6 +45,11 @@ def refuse_templates(bundle: str, member: str, value: Any) -> None:
                 raise Templated(bundle, f"{words} stands here", place=f"{member}: {place or 'top'}")
 
 
+def is_templated(value: Any) -> bool:
+    """Whether a text of a value is such that Ansible would evaluate it."""
+    return any(pattern.search(text) for _, text in strict_json.strings(value) for pattern, _ in _MARKS)
+
+
 class Known:
     """The variables that an inventory may have: the testbed's own, and the options of the roles of this netlab."""
 

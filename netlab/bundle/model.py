@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -96,6 +96,7 @@ class Roles(BaseModel):
     recorded: Literal["run", "export"] = Field(
         description="run: when it was measured; export: only when the bundle was made, by the netlab at hand."
     )
+    collection: Role = Field(description="All roles, plugins and playbooks.")
     topologies: dict[RoleName, Role] = Field(default_factory=dict)
     scenarios: dict[RoleName, Role] = Field(default_factory=dict)
     instruments: dict[RoleName, Role] = Field(default_factory=dict)
@@ -144,31 +145,6 @@ class Redaction(BaseModel):
 
 REDACTIONS: TypeAdapter[list[Redaction]] = TypeAdapter(list[Redaction])
 BOARDS: TypeAdapter[list[BoardEntry]] = TypeAdapter(list[BoardEntry])
-
-
-class Result(BaseModel):
-    """A line of run/trials.jsonl, as far as reading it depends on it."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-    order: int
-    block: int
-    attempt: int = Field(default=1, ge=1)
-    board: str | None = None
-    guest: str | None = None
-    status: Literal["ok", "failed", "skipped"]
-    reason: str | None = None
-    started: str | None = None
-    finished: str | None = None
-    command: list[str] | None = None
-    metrics: dict[str, JsonValue] = Field(default_factory=dict)
-    counters: dict[str, JsonValue] | None = None
-    flags: list[dict[str, JsonValue]] = Field(default_factory=list)
-    flows: list[dict[str, JsonValue]] | None = None
-    loads: list[dict[str, JsonValue]] | None = None
-    pins: dict[str, JsonValue] | list[JsonValue] | None = None
-    raw: str | None = None
-    samples: str | None = None
 
 
 def schema() -> dict[str, Any]:

@@ -10,10 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from netlab.bundle import limits, strict_json
-from netlab.bundle.model import Result
 from netlab.bundle.refusals import (
     BadJson,
     BadOutput,
@@ -23,13 +20,12 @@ from netlab.bundle.refusals import (
     OutsideSchema,
     TooLarge,
 )
-from netlab.errors import NetlabError
+from netlab.errors import InvalidInput, NetlabError
 from netlab.plan import TrialSpec
+from netlab.results import shape
 from netlab.results.columns import STORED_SAMPLES
 from netlab.results.parquet import looks_whole
 from netlab.results.trial import check as check_trial
-
-_FIGURES = 64  # characters of a key of metrics
 
 
 @dataclass(frozen=True)
@@ -47,19 +43,20 @@ def check_results(bundle: str, file: Path, order: Sequence[TrialSpec], boards: s
     for number, content in _lines(bundle, file):
         place = f"run/trials.jsonl:{number}"
         value = _parsed(bundle, place, content)
-        line = _line(bundle, place, value)
-        if line.order not in planned:
-            raise Contradiction(bundle, f"the plan has no trial {line.order}", place=place)
-        spec = planned[line.order]
+        _check_line(bundle, place, value)
+        spec = planned.get(value["order"])
+        if spec is None:
+            raise Contradiction(bundle, f"the plan has no trial {value['order']}", place=place)
         try:
             check_trial(value, spec)
         except NetlabError as error:
             raise Contradiction(bundle, str(error), place=place) from None
         if value.get("parameters", {}) != spec["parameters"]:
             raise Contradiction(bundle, "its parameters are not the plan's", place=place)
-        if line.board is not None and line.board not in boards:
+        if value.get("board") is not None and value["board"] not in boards:
             raise Contradiction(bundle, "the inventory has no such board", place=f"{place}: board")
-        for kind, name, known in (("raw", line.raw, found.raw), ("samples", line.samples, found.samples)):
+        for kind, known in (("raw", found.raw), ("samples", found.samples)):
+            name = value.get(kind)
             if name is not None and name in known:
                 raise Contradiction(bundle, "another line names this file too", place=f"{place}: {kind}")
             if name is not None:
@@ -100,30 +97,21 @@ def _parsed(bundle: str, place: str, content: bytes) -> dict[str, Any]:
     return value
 
 
-def _line(bundle: str, place: str, value: Mapping[str, Any]) -> Result:
+def _check_line(bundle: str, place: str, value: Mapping[str, Any]) -> None:
     try:
-        line = Result.model_validate(value)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise OutsideSchema(bundle, first["msg"], place=f"{place}: {key}") from None
+        shape.check_line(value, Path(place), 0)
+    except InvalidInput as error:
+        first = error.problems[0]
+        key = f"{place}: {first.key}" if first.key else place
+        raise OutsideSchema(bundle, first.message, place=key) from None
     for name in ("started", "finished"):
-        moment = getattr(line, name)
+        moment = value.get(name)
         try:
             zoned = moment is None or datetime.fromisoformat(moment).tzinfo is not None
         except ValueError:
             zoned = False
         if not zoned:
             raise OutsideSchema(bundle, "this is no time in UTC", place=f"{place}: {name}")
-    for name, figure in line.metrics.items():
-        usual = name.endswith(("_us", "_s", "_bytes")) or name in ("transactions", "transaction_rate")
-        if len(name) > _FIGURES or (usual and isinstance(figure, str | bool | dict)):
-            raise OutsideSchema(bundle, "this is no figure", place=f"{place}: metrics.{name[:_FIGURES]}")
-    for index, flag in enumerate(line.flags):
-        texts = (flag.get("rule"), flag.get("text", ""), flag.get("severity", "note"))
-        if not all(isinstance(text, str) for text in texts):
-            raise OutsideSchema(bundle, "a flag is a rule and a text", place=f"{place}: flags[{index}]")
-    return line
 
 
 def check_output(bundle: str, file: Path, name: str, left: int) -> int:
@@ -182,11 +170,8 @@ def check_samples(bundle: str, folder: Path, names: Sequence[str]) -> None:
 
 
 def _check_rows(bundle: str, database: Any, path: str, place: str) -> int:
-    columns = database.execute("DESCRIBE SELECT * FROM read_parquet(?)", [path]).fetchall()
-    if [(row[0], row[1]) for row in columns] != [(column.name, column.kind) for column in STORED_SAMPLES]:
-        raise BadSamples(bundle, "its columns are not those of samples", place=place)
-    if database.execute("SELECT count(*) FROM parquet_kv_metadata(?)", [path]).fetchone()[0]:
-        raise BadSamples(bundle, "it has metadata that samples have not", place=place)
+    if why := samples_problem(database, path):
+        raise BadSamples(bundle, f"the samples {why}", place=place)
     rows = int(database.execute("SELECT num_rows FROM parquet_file_metadata(?)", [path]).fetchone()[0])
     if not 0 <= rows <= limits.SAMPLES_ROWS:
         raise TooLarge(
@@ -198,6 +183,16 @@ def _check_rows(bundle: str, database: Any, path: str, place: str) -> int:
     sums = ", ".join(f'count("{column.name}")' for column in STORED_SAMPLES)
     database.execute(f"SELECT {sums} FROM read_parquet(?)", [path]).fetchone()  # noqa: S608 - names of our own
     return rows
+
+
+def samples_problem(database: Any, path: str) -> str | None:
+    """What a file of samples holds beside numbers; None for one that is as netlab writes it."""
+    columns = database.execute("DESCRIBE SELECT * FROM read_parquet(?)", [path]).fetchall()
+    if [(row[0], row[1]) for row in columns] != [(column.name, column.kind) for column in STORED_SAMPLES]:
+        return "have other columns than samples have"
+    if database.execute("SELECT count(*) FROM parquet_kv_metadata(?)", [path]).fetchone()[0]:
+        return "have metadata of somebody else's"
+    return None
 
 
 def _quoted(text: str) -> str:

@@ -15,6 +15,7 @@ from netlab.cli import (
     demo,
     deploy,
     destroy,
+    export,
     init,
     query,
     report,
@@ -65,5 +66,19 @@ def options(
         raise typer.Exit(2)
 
 
-for module in (demo, init, check, deploy, status, topologies, bench, report, compare, query, runs, destroy):
+for module in (
+    demo,
+    init,
+    check,
+    deploy,
+    status,
+    topologies,
+    bench,
+    report,
+    compare,
+    query,
+    export,
+    runs,
+    destroy,
+):
     app.command(name=module.__name__.rpartition(".")[2])(module.command)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab import collection, plan
+from netlab.bundle import provenance
 from netlab.cli import output
 from netlab.cli.estimate import estimate, learn
 from netlab.cli.measure import Measurement
@@ -69,7 +70,9 @@ def load_plan(
 
 def new_run(results: Path, wanted: plan.Design, inventory: Inventory) -> RunStore:
     """An empty run of `wanted`."""
-    return RunStore.create(results, wanted, inventory=inventory.rendered(), versions=versions())
+    store = RunStore.create(results, wanted, inventory=inventory.rendered(), versions=versions())
+    provenance.record(store.path, inventory.path, store.manifest.order)
+    return store
 
 
 def unfinished_run(results: Path, name: str) -> RunStore:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from netlab.bundle import provenance
 from netlab.cli.estimate import Estimate
 from netlab.cli.options import DEFAULT_RESULTS
 from netlab.cli.session import Session, remedy
@@ -24,7 +25,7 @@ from netlab.errors import (
 )
 from netlab.inventory.mapping import as_variables
 from netlab.play.events import Event
-from netlab.play.outcome import Outcome, trial_of
+from netlab.play.outcome import Outcome, image_of, trial_of
 from netlab.play.runner import Listener
 from netlab.results import RunStore
 from netlab.results.samples import DamagedSamples
@@ -40,6 +41,8 @@ class Recorder(Listener):
         self.flags: list[Flag] = []  # of the block that is measured now
 
     def event(self, event: Event) -> None:
+        if image := image_of(event):
+            provenance.record_image(self.store.path, *image)
         trial = trial_of(event)
         # A dut that has its result measures again only because another one lacks it: all load the peer at once.
         if trial is None or self.store.has(trial):

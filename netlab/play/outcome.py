@@ -48,6 +48,14 @@ def trial_of(event: Event) -> dict[str, Any] | None:
     return None
 
 
+def image_of(event: Event) -> tuple[str, dict[str, Any]] | None:
+    """What a board's guests boot, which a task's result carries as `hash` and `recipe`; with the board."""
+    result = event.result if isinstance(event, TaskDone) else {}
+    if isinstance(event, TaskDone) and isinstance(result.get("recipe"), Mapping) and "hash" in result:
+        return event.board, {"hash": result["hash"], "recipe": result["recipe"]}
+    return None
+
+
 def facts_of(event: TaskDone) -> dict[str, Any] | None:
     """What the board is made of, which a task's result carries as `board`."""
     facts = event.result.get("board")
