@@ -13,12 +13,14 @@ import subprocess
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
+from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger, boot_id
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 Entry = dict[str, Any]
 IP_TIMEOUT = 10  # seconds
+BOOT = "boot"  # not a family: which boot of the board it was
+REBOOTED = "the board was rebooted since it was deployed"
 
 
 def _links(entries: list[Entry]) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def observe(whatever_is_there: bool = False) -> dict[str, Any]:
     """
     entries = [entry for scope in ("board", "topology") for entry in Ledger(scope).entries()]
     families = {entry["step"]["op"].partition(".")[0] for entry in entries}
-    seen: dict[str, Any] = {}
+    seen: dict[str, Any] = {BOOT: boot_id()}
     for family, reader in OBSERVERS.items():
         if family not in families:
             continue
@@ -134,8 +136,10 @@ def observe(whatever_is_there: bool = False) -> dict[str, Any]:
 
 
 def drift(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What differs, in words, sorted. Pure."""
-    return sorted(_differences("", recorded, now))
+    """What differs, in words, sorted, after a reboot, which explains most of it. Pure."""
+    rebooted = BOOT in recorded and recorded[BOOT] != now.get(BOOT)
+    then, seen = ({key: value for key, value in told.items() if key != BOOT} for told in (recorded, now))
+    return [REBOOTED] * rebooted + sorted(_differences("", then, seen))
 
 
 def _differences(place: str, then: Any, now: Any) -> Iterable[str]:

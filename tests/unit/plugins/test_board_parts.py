@@ -18,6 +18,8 @@ from ansible_collections.netlab.testbed.plugins.modules import board_info, daemo
 
 CABLE = {"a_board": "a", "a_link": "eth1", "b_board": "b", "b_link": "eth1"}
 
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
 
 class TestLocalBoards:
     def test_boards_are_started_before_they_are_wired(self) -> None:
@@ -163,6 +165,15 @@ class TestObserve:
         assert observe.drift({"domain": {"guest1": {}}}, now) == [
             "domain: not to be read: no libvirtd answers"
         ]
+
+    def test_a_reboot_is_said_by_its_name(self) -> None:
+        then, now = ({"boot": boot, "link": {"tap": {"up": up}}} for boot, up in (("a", True), ("b", False)))
+        assert observe.drift(then, now) == [observe.REBOOTED, "link tap up was True and is False"]
+        assert observe.drift(then, {**then, "boot": "b"}) == [observe.REBOOTED]
+        assert observe.drift(then, then) == []
+        # recorded before boots were
+        assert observe.drift({"link": then["link"]}, then) == []
+        assert observe.observe(whatever_is_there=True)["boot"] == Path(BOOT_ID).read_text().strip()
 
     def test_what_cannot_be_read_is_not_recorded_as_whole(self) -> None:
         with pytest.raises(BoardError, match="no libvirtd answers"):
