@@ -76,5 +76,5 @@ def says(message: str) -> str:
     known, words = cause(message), own_words(message)
     if known is None:
         return words
-    last = words.splitlines()[-1] if words else ""
+    last = words.splitlines()[-1].removeprefix("ssh: ") if words else ""
     return f"{known.says}\n  ssh: {last}" if last else known.says

@@ -26,9 +26,11 @@ def read(word: str) -> Network | Problem:
     """The network that was asked for."""
     key = f"--network {word}"
     try:
-        network = Network(word)
+        network = Network(word, strict=False)
     except ValueError as error:
         return Problem(str(error), key=key, expected=FORM)
+    if word != str(network):
+        return Problem("it is no network", key=key, expected=f"{network}, or another network")
     special = (network.is_loopback, network.is_link_local, network.is_multicast, network.is_unspecified)
     if any(special) or network.is_reserved:
         return Problem("no board can have an address of it", key=key, expected=FORM)

@@ -41,8 +41,11 @@ def undecided(board: str, answer: Answer) -> Problem:
         message = "no interface of it is free to be measured"
     else:
         message = "it has no interface that could be measured"
-    expected = " or ".join(f"--nic {board}={nic.name}" for nic in found) or "a board with a free interface"
-    return Problem(message + "".join(lines), key=board, expected=expected)
+    spare = [nic for nic in taken if not nic.carries]  # what they have is put back by a destroy
+    expected = " or ".join(f"--nic {board}={nic.name}" for nic in found or spare)
+    if spare and not found:
+        expected += ", which takes it all the same: netlab destroy puts back what it had"
+    return Problem(message + "".join(lines), key=board, expected=expected or "a board with a free interface")
 
 
 def named(board: str, answer: Answer, name: str) -> Nic | Problem:
