@@ -44,17 +44,21 @@ class Pooled:
 
 def of(both: Iterable[Side], key: str) -> Pooled:
     """The spread of a figure's logarithm in all rows of these runs, second halves of A/A pairs included."""
-    squares, freedom, blocks = 0.0, 0, 0
-    for side in both:
-        in_blocks = 0
-        for own in side.blocks:
-            values = _each_once(side.logs(own, key))
-            if len(values) > 1:
-                squares += float(np.sum((np.asarray(values) - np.mean(values)) ** 2))
-                freedom += len(values) - 1
-                in_blocks = max(in_blocks, len(values) - 1)
-        blocks += in_blocks
-    return Pooled(math.sqrt(squares / freedom) if freedom else 0.0, min(freedom, blocks))
+    each = [[side.logs(own, key) for own in side.blocks] for side in both]
+    blocks = sum(max((sides.count(logs) for logs in rows), default=1) - 1 for rows in each)
+    spread = of_rows([logs for rows in each for logs in rows])
+    return Pooled(spread.deviation, min(spread.freedom, max(blocks, 0)))
+
+
+def of_rows(rows: Iterable[Logs]) -> Pooled:
+    """The spread of these rows, each around its own mean."""
+    squares, freedom = 0.0, 0
+    for logs in rows:
+        values = np.asarray(_each_once(logs))
+        if values.size > 1:
+            squares += float(np.sum((values - values.mean()) ** 2))
+            freedom += values.size - 1
+    return Pooled(math.sqrt(squares / freedom) if freedom else 0.0, freedom)
 
 
 def _each_once(logs: Logs) -> list[float]:

@@ -8,9 +8,10 @@ margin. The interval is one of 90 %, so that each of the tests it stands for is 
 and Biopharmaceutics 15(6), 1987).
 
 `differs`: the ratio lies beyond the margin, and further from 1 than chance explains. Chance has two parts. What
-scatters from block to block is in the interval. What differs between two runs of one thing, the days, is in no scatter
-within a run, and two runs have one unit a side, of which no variance can be estimated; it is therefore assumed
-(DAY), and added to the other as variances are.
+scatters from block to block is in the interval. What differs between two runs of one thing, the days, is in no
+scatter within a run, and two runs have one unit a side, of which no variance can be estimated; it is therefore
+assumed: DAY, and SHARED of the variance between the row's blocks, since what disturbs a machine for the length of a
+block may do so for the length of a run, too. It is added to the other as variances are.
 
 An interval is nowhere narrower than what the halves of the A/A pairs lie apart: what a testbed finds between a thing
 and itself it may find between any two.
@@ -38,6 +39,7 @@ MARGIN = 0.10  # share
 # Relative standard deviation of a run's level among runs of one thing on one machine. Measured on local boards of a
 # shared machine, and of a size to tell 30 % from nothing: of 100 pairs of such runs 5 seem to differ by 15 %.
 DAY = 0.06
+SHARED = 0.5  # intraclass correlation: of the variance between blocks, what those of one run have in common
 FIGURES = ("p50_us", "mean_us")  # the first that both have
 BLOCKS = 2  # fewest in each run
 
@@ -138,6 +140,7 @@ def _judged(
 ) -> Reproduced:
     theirs, mine = pair.theirs.logs(own, key), pair.mine.logs(own, key)
     apart = _apart(pair, own, key)
+    scatter = pooled.of_rows([theirs, mine]).deviation
     change = _no_narrower(shift(mine, theirs, spread), apart)
     baseline = own._replace(topology=pair.theirs.baselines[own.group])
     above = None
@@ -146,7 +149,7 @@ def _judged(
         above = _no_narrower(shift(here, there, spread), apart) if here and there else None
     return Reproduced(
         *named,
-        verdict=verdict(change, margin),
+        verdict=verdict(change, margin, scatter),
         figure=key,
         blocks_theirs=sides.count(theirs),
         blocks_mine=sides.count(mine),
@@ -156,21 +159,25 @@ def _judged(
         share_ci=_interval(change),
         aa_apart=None if apart is None else math.expm1(apart),
         baseline=None if above is None else baseline.topology,
-        relative=None if above is None else verdict(above, margin),
+        relative=None if above is None else verdict(above, margin, scatter),
         relative_share=None if above is None else math.expm1(above.estimate),
         relative_ci=_interval(above),
     )
 
 
-def verdict(change: ranks.Shift | None, margin: float) -> Verdict:
-    """What a ratio's logarithm amounts to against a margin that is a share."""
+def verdict(change: ranks.Shift | None, margin: float, scatter: float = 0.0) -> Verdict:
+    """What a ratio's logarithm amounts to against a margin that is a share.
+
+    `scatter`: standard deviation of the row's logarithms from block to block.
+    """
     if change is None or change.low is None or change.high is None:
         return "insufficient samples"
     limit = math.log1p(margin)
     if -limit <= change.low and change.high <= limit:
         return "reproduced"
     blocks = change.estimate - change.low if change.estimate > 0 else change.high - change.estimate
-    days = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(2) * DAY
+    day = math.sqrt(DAY**2 + SHARED * scatter**2)
+    days = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(2) * day
     beyond = max(limit, math.hypot(blocks, days))
     return "differs" if abs(change.estimate) > beyond else "not resolved"
 

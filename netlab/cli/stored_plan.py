@@ -7,7 +7,7 @@ A run's folder may come from elsewhere, and Ansible would evaluate a template in
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from netlab.errors import InvalidInput, Problem
@@ -15,27 +15,40 @@ from netlab.plan import Plan
 from netlab.plan.document import Document
 from netlab.plan.load import Check, checked
 from netlab.results import RunStore
-from netlab.results.manifest import MANIFEST, Manifest
+from netlab.results.manifest import MANIFEST
 
 
 def recheck(store: RunStore, known: Mapping[str, Collection[str]], check: Check) -> None:
     """Raises InvalidInput where the stored plan would be refused as a file, or a trial is not one of it."""
     file = str(store.path / MANIFEST)
-    plan = checked(Document(file, store.manifest.plan, {}), known=known, check=check)
+    check_order(file, store.manifest.plan, store.manifest.order, known, check, f"netlab report {store.path}")
+
+
+def check_order(
+    file: str,
+    told: Mapping[str, Any],
+    order: Sequence[Mapping[str, Any]],
+    known: Mapping[str, Collection[str]],
+    check: Check,
+    hint: str | None = None,
+) -> Plan:
+    """The plan that `told` holds; raises InvalidInput, naming `file`, for one that is none, or if `order` is not of it."""
+    plan = checked(Document(file, dict(told), {}), known=known, check=check)
     problems = [
         Problem(
-            f"trial {spec.get('order')!r} is not one of the plan",
+            f"trial {spec.get('order')!r:.40} is not one of the plan",
             file,
             None,
             "order",
             "order as it was written",
         )
-        for spec in store.manifest.order
+        for spec in order
         if not _is_of(plan, spec)
     ]
-    if problems or not _counted(store.manifest):
-        wrong = problems or [Problem("the trials are not counted from 1", file, None, "order")]
-        raise InvalidInput(wrong, hint=f"netlab report {store.path}")
+    if problems or not _counted(order):
+        wrong = problems[:20] or [Problem("the trials are not counted from 1", file, None, "order")]
+        raise InvalidInput(wrong, hint=hint)
+    return plan
 
 
 def _is_of(plan: Plan, spec: Mapping[str, Any]) -> bool:
@@ -52,5 +65,5 @@ def _is_of(plan: Plan, spec: Mapping[str, Any]) -> bool:
     )
 
 
-def _counted(manifest: Manifest) -> bool:
-    return [spec.get("order") for spec in manifest.order] == list(range(1, len(manifest.order) + 1))
+def _counted(order: Sequence[Mapping[str, Any]]) -> bool:
+    return [spec.get("order") for spec in order] == list(range(1, len(order) + 1))
