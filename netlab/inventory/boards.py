@@ -22,6 +22,7 @@ class Guest:
     address: str
     vcpus: int
     memory_mib: int
+    pci_device: str | None = None
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def _check_entries(dut: Candidate, addresses: Addresses) -> Iterator[Problem]:
             if marked is None:
                 continue
             place, path = marked.place, key_text(("guest_list", index, key))
-            value = marked.value.lower() if key == "mac" else marked.value
+            value = marked.value.lower() if key in ("mac", "pci_device") else marked.value
             other = f"another {word}, or none, and one is made"
             if key == "address":
                 try:

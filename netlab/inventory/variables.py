@@ -97,6 +97,12 @@ GuestAddress = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d{1,3}){3}(/\d{1,2})?$"}),
     Expected("an IPv4 address of the measured network, such as 192.0.2.150"),
 ]
+PciDevice = Annotated[
+    str,
+    _check(guests.check_pci_device),
+    WithJsonSchema({"type": "string", "pattern": f"^{guests.PCI_PATTERN}$"}),
+    Expected("a PCI address in quotes, as `lspci -D` shows it, such as '0000:01:10.0'"),
+]
 Vcpus = Annotated[int, Field(ge=1, le=512), Expected("a whole number from 1 to 512, without quotes")]
 MemoryMib = Annotated[
     int,
@@ -134,6 +140,10 @@ class GuestEntry(_Strict):
     )
     vcpus: Vcpus | None = Field(None, description="Virtual processors. Made: guest_vcpus.")
     memory_mib: MemoryMib | None = Field(None, description="Memory in MiB. Made: guest_memory_mib.")
+    pci_device: PciDevice | None = Field(
+        None,
+        description="With topology sriov, the device that it is given as it is. Made: a virtual function of board_nic.",
+    )
 
 
 class Variables(BaseModel):

@@ -16,6 +16,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils import board_nics, 
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import boot_id
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
 from ansible_collections.netlab.testbed.plugins.module_utils.process_ops import has_systemd
+from ansible_collections.netlab.testbed.plugins.module_utils.sriov import facts as passthrough
 from ansible_collections.netlab.testbed.plugins.module_utils.ssh_connection import ssh_connection
 from ansible_collections.netlab.testbed.plugins.module_utils.xdp.features import read_features
 
@@ -137,9 +138,9 @@ def _foreign_master(link: dict[str, Any], links: dict[str, dict[str, Any]]) -> s
 
 
 def nic(name: str, links: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
-    """The measured NIC; None where the board has no such interface."""
+    """The measured NIC, also while a guest holds the whole of it; None where the board has no such interface."""
     if name not in links:
-        return None
+        return passthrough.given_nic(name)
     link = links[name]
     xdp = read_features(link["index"])
     return {
@@ -149,6 +150,8 @@ def nic(name: str, links: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
         "speed_mbit": board_nics.speed(name),
         "xdp_native": xdp.native if xdp else None,
         "sriov_total_vfs": board_nics.total_vfs(name),
+        "virtual_functions": passthrough.virtual_functions(name),
+        "given": False,
         "foreign_master": _foreign_master(link, links),
         **{key: link[key] for key in ("mac", "mtu", "up", "carrier", "master", "addresses", "kind")},
     }
@@ -160,16 +163,27 @@ def os_release() -> dict[str, str]:
     return {"id": values.get("ID", "").strip('"'), "version": values.get("VERSION_ID", "").strip('"')}
 
 
+def ways_out(links: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The interfaces that the board is reached by, and reaches others by."""
+    default_route = default_route_nics()
+    connection = connection_nic(links, ssh_connection(), _lines("/proc/net/if_inet6"))
+    mounted = mount_nics.mount_nics(mount_nics.servers(_lines("/proc/mounts")) | mount_nics.iscsi_targets())
+    return {
+        "default_route_nics": default_route,
+        "connection_nic": connection,
+        "mount_nics": mounted,
+        # what those are made of: a NIC below a bridge, bond or VLAN carries them as well
+        "default_route_below": sorted(set().union(*map(below, default_route))),
+        "connection_below": sorted(below(connection)) if connection else [],
+        "mount_below": sorted(set().union(*map(below, mounted))),
+    }
+
+
 def gather(board_nic: str | None, links: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """All of it, as roles and results have it."""
     release = platform.release()
     modules_dep = Path(f"/lib/modules/{release}/modules.dep")
-    default_route, connection = (
-        default_route_nics(),
-        connection_nic(links, ssh_connection(), _lines("/proc/net/if_inet6")),
-    )
     options_file, options = read_kernel_options()
-    mounted = mount_nics.mount_nics(mount_nics.servers(_lines("/proc/mounts")) | mount_nics.iscsi_targets())
     memory = re.search(r"^MemTotal:\s+(\d+) kB", "\n".join(_lines("/proc/meminfo")), flags=re.MULTILINE)
     return {
         "hostname": platform.node(),
@@ -190,13 +204,8 @@ def gather(board_nic: str | None, links: dict[str, dict[str, Any]]) -> dict[str,
         ),
         "interfaces": sorted(set(links) - {"lo"}),
         "nic": nic(board_nic, links) if board_nic else None,
-        "default_route_nics": default_route,
-        "connection_nic": connection,
-        "mount_nics": mounted,
-        # what those two are made of: a NIC below a bridge, bond or VLAN carries them as well
-        "default_route_below": sorted(set().union(*map(below, default_route))),
-        "connection_below": sorted(below(connection)) if connection else [],
-        "mount_below": sorted(set().union(*map(below, mounted))),
+        **ways_out(links),
+        "iommu": passthrough.iommu(),
         "kvm_device": Path("/dev/kvm").exists() or Path("/sys/class/misc/kvm").exists(),
         "cpus": os.cpu_count() or 1,
         "memory_mib": int(memory.group(1)) // 1024 if memory else 0,

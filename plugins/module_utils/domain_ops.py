@@ -194,9 +194,14 @@ def configure(name: str, mac: str, address: str, gateway: str, limit: float) -> 
             raise BoardError(f"guest {name} is gone: see its log in /var/log/libvirt/qemu/{name}.log")
         agent = GuestAgent(domain)
         _wait_for(domain, agent, limit)
-        nics = [nic["name"] for nic in agent.interfaces() if nic["mac"] == mac.lower()]
+        found = agent.interfaces()
+        nics = [nic["name"] for nic in found if nic["mac"] == mac.lower()]
         if not nics:
-            raise BoardError(f"guest {name} has no interface with address {mac}: it lacks a driver for it")
+            others = ", ".join(f"{nic['name']} ({nic['mac']})" for nic in found if nic["name"] != "lo")
+            raise BoardError(
+                f"guest {name} has no interface with address {mac}: "
+                + (f"it has {others}" if others else "it lacks a driver for it")
+            )
         code, out, err = agent.run(["/bin/sh", "-c", CONFIGURE, "sh", nics[0], address, gateway], timeout=20)
         if code:
             raise BoardError(f"guest {name}: cannot set {address} on {nics[0]}: {(err or out).strip()}")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 import xml.etree.ElementTree as ET
 from typing import Any
@@ -27,11 +28,12 @@ def domain_xml(guest: dict[str, Any]) -> tuple[str, str]:
 
     ``guest``: name, arch, accelerator (kvm or tcg), vcpus, memory_mib, mac, and either kernel, initramfs,
     kernel_command_line or disk; interface: {type: ethernet, dev} or {type: user, address, prefix}, with
-    offloads: {host: {name: bool}, guest: {name: bool}} for what virtio-net offers on either side.
+    offloads: {host: {name: bool}, guest: {name: bool}} for what virtio-net offers on either side; or
+    {type: hostdev, device}, a PCI device that is bound to vfio-pci already, by its address (0000:01:10.0).
 
     The mark also holds what the domain's own XML does not say and another guest would come of: ``base``, what the
-    disk is laid over, and the interface's ``index``: QEMU holds the interface that it opened, so one that was made
-    anew under the same name needs a new guest.
+    disk is laid over, and the interface's ``index``: QEMU holds the interface or device that it opened, so one that
+    was made anew under the same name needs a new guest.
     """
     kvm = guest["accelerator"] == "kvm"
     root = ET.Element("domain", type="kvm" if kvm else "qemu")
@@ -39,7 +41,10 @@ def domain_xml(guest: dict[str, Any]) -> tuple[str, str]:
     _text(root, "uuid", identity(guest["name"]))
     metadata = ET.SubElement(root, "metadata")
     mark = ET.SubElement(metadata, f"{{{NAMESPACE}}}guest")
-    for key, value in (("base", guest.get("base")), ("interface-index", guest["interface"].get("index"))):
+    marked = {"base": guest.get("base"), "interface-index": guest["interface"].get("index")}
+    if guest["interface"]["type"] == "hostdev":
+        marked["mac"] = guest["mac"]  # the device has it, and its driver asks when it starts
+    for key, value in marked.items():
         if value is not None:
             mark.set(key, str(value))
     _text(root, "memory", str(guest["memory_mib"]), unit="MiB")
@@ -69,7 +74,10 @@ def domain_xml(guest: dict[str, Any]) -> tuple[str, str]:
     devices = ET.SubElement(root, "devices")
     if guest.get("disk"):
         _disk(devices, guest["disk"])
-    _interface(devices, guest)
+    if guest["interface"]["type"] == "hostdev":
+        _hostdev(devices, guest["interface"]["device"])
+    else:
+        _interface(devices, guest)
     _channel_and_console(devices)
     ET.SubElement(devices, "memballoon", model="none")
     rng = ET.SubElement(devices, "rng", model="virtio")
@@ -113,6 +121,18 @@ def _interface(devices: ET.Element, guest: dict[str, Any]) -> None:
         interface.remove(driver)
     # no option ROM: nothing boots from this NIC, and its ROM is a package of its own
     ET.SubElement(interface, "rom", enabled="no")
+
+
+def _hostdev(devices: ET.Element, device: str) -> None:
+    """A PCI device as it is. Bound to vfio-pci by us, and given back by us: libvirt neither binds nor unbinds it."""
+    hostdev = ET.SubElement(devices, "hostdev", mode="subsystem", type="pci", managed="no")
+    ET.SubElement(hostdev, "driver", name="vfio")
+    source = ET.SubElement(hostdev, "source")
+    domain, bus, slot, function = re.split("[:.]", device)
+    ET.SubElement(
+        source, "address", domain=f"0x{domain}", bus=f"0x{bus}", slot=f"0x{slot}", function=f"0x{function}"
+    )
+    ET.SubElement(hostdev, "rom", bar="off")
 
 
 def _channel_and_console(devices: ET.Element) -> None:

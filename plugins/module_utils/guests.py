@@ -25,12 +25,14 @@ VCPUS = 1
 MEMORY_MIB = 192
 MINIMUM_MEMORY_MIB = 64
 MAXIMUM_GUESTS = 1000  # more on one board is a slip of the keyboard, and would cost minutes to find out
-GUEST_KEYS = ("name", "mac", "address", "vcpus", "memory_mib")
-WORDS = {"name": "name", "mac": "MAC address", "address": "address"}  # what is each guest's own
+GUEST_KEYS = ("name", "mac", "address", "vcpus", "memory_mib", "pci_device")
+# what is each guest's own
+WORDS = {"name": "name", "mac": "MAC address", "address": "address", "pci_device": "PCI device"}
 
 # A letter first: virsh takes a name of digits alone for a domain's number. 63: the longest host name.
 NAME_PATTERN = r"[A-Za-z][A-Za-z0-9._-]{0,62}"
 NAME_RULE = "a letter, then letters, digits, '.', '_' or '-', at most 63 characters"
+PCI_PATTERN = r"[0-9A-Fa-f]{4}:[0-9A-Fa-f]{2}:[01][0-9A-Fa-f]\.[0-7]"
 MAC_PATTERN = r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}"
 
 
@@ -81,6 +83,17 @@ def check_mac(mac: Any) -> str:
     if not int(mac.replace(":", ""), 16):
         raise GuestError(f"{mac} is the empty MAC address", expected="such as '02:00:00:00:00:01'", key="mac")
     return mac.lower()
+
+
+def check_pci_device(address: Any) -> str:
+    """The address in lower case, as sysfs has it."""
+    if not isinstance(address, str) or not re.fullmatch(PCI_PATTERN, address):
+        raise GuestError(
+            f"{address!r} is not the address of a PCI device",
+            expected="domain, bus, slot and function as `lspci -D` shows them, in quotes, such as '0000:01:10.0'",
+            key="pci_device",
+        )
+    return address.lower()
 
 
 def derived_mac(dut: str, guest: str) -> str:
@@ -164,7 +177,7 @@ def expand_guests(
     vcpus: int = VCPUS,
     memory_mib: int = MEMORY_MIB,
 ) -> list[dict[str, Any]]:
-    """The dut's guests, each with all of name, mac, address (CIDR), vcpus and memory_mib.
+    """The dut's guests, each with all of name, mac, address (CIDR), vcpus and memory_mib; pci_device where it is given.
 
     There are as many as the longer of ``guest_list`` and ``guest_count`` says: the list's own first, with
     what they leave out filled in, then generated ones. ``dut_index`` of ``dut_count`` is the dut's place
@@ -192,6 +205,7 @@ def expand_guests(
 
     hosts = range(first_host + dut_index, interface.network.num_addresses - 1, dut_count)
 
+    _refuse_twice(wanted, "pci_device")
     _name_all(wanted)
     _address_all(wanted, interface, _boards(interface, reserved), hosts)
     _mac_all(wanted, dut)
@@ -202,6 +216,7 @@ def expand_guests(
             "address": f"{guest['address']}/{interface.network.prefixlen}",
             "vcpus": guest.get("vcpus", vcpus),
             "memory_mib": guest.get("memory_mib", memory_mib),
+            **({"pci_device": guest["pci_device"]} if "pci_device" in guest else {}),
         }
         for guest in wanted
     ]
@@ -217,6 +232,7 @@ def _checked(entry: Any, index: int, network: ipaddress.IPv4Network) -> dict[str
         "address": lambda value: check_address(value, network),
         "vcpus": lambda value: check_amount(value, "vcpus", 1),
         "memory_mib": lambda value: check_amount(value, "memory_mib", MINIMUM_MEMORY_MIB),
+        "pci_device": check_pci_device,
     }
     guest = {}
     for key, value in entry.items():

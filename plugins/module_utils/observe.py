@@ -106,9 +106,36 @@ def _ovs(_entries: list[Entry]) -> dict[str, Any]:
     return ovs_state.read()
 
 
+def _virtual_functions(entries: list[Entry]) -> dict[str, Any]:
+    """Of each NIC that a step names, with their drivers and settings."""
+    from ansible_collections.netlab.testbed.plugins.module_utils.sriov import state
+
+    names = dict.fromkeys(entry["step"]["args"]["interface"] for entry in entries)
+    nics = {name: state.physical(name) for name in names}
+    return {
+        name: {"there": False}
+        if nic is None
+        else {
+            "autoprobe": nic["autoprobe"],
+            "virtual functions": {address: state.seen(address) for address in nic["virtual"]},
+        }
+        for name, nic in nics.items()
+    }
+
+
+def _devices(entries: list[Entry]) -> dict[str, Any]:
+    """Devices that a step names, as they are driven."""
+    from ansible_collections.netlab.testbed.plugins.module_utils.sriov import state
+
+    return {
+        address: state.seen(address) for address in {entry["step"]["args"]["device"] for entry in entries}
+    }
+
+
 # The family is the first word of an operation's name.
 OBSERVERS: dict[str, Callable[[list[Entry]], dict[str, Any]]] = {
     "link": _links, "process": _daemons, "domain": _guests, "xdp": _xdp, "ovs": _ovs,
+    "sriov": _virtual_functions, "pci": _devices,
 }  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.netlab.testbed.plugins.module_utils.sriov import pci
+
 Look = dict[str, Any]
 
 IP_TIMEOUT = 10  # seconds
@@ -31,6 +33,20 @@ def look(folders: Collection[str] = FOLDERS) -> Look:
         "namespaces": _below("/run/netns"),
         "programs": sorted(_programs()),
         "files": sorted(path for folder in folders for path in _below(folder)),
+        "devices": _devices(),
+    }
+
+
+def _devices(sys: Path = pci.SYS) -> dict[str, dict[str, Any]]:
+    """NICs on PCI: who drives each, and how many virtual functions it has."""
+    return {
+        address: {
+            "driver": pci.driver(address, sys),
+            "driver_override": pci.override(address, sys),
+            "virtual functions": pci.number_of_virtual(address, sys),
+        }
+        for address in sorted(path.name for path in (sys / "bus/pci/devices").glob("*"))
+        if pci.base_class(address, sys) == pci.NETWORK
     }
 
 
@@ -86,6 +102,8 @@ def _lines(path: str) -> list[str]:
 def compare(before: Look, now: Look) -> list[dict[str, str]]:
     """What is not as it was: ``what``, and ``why`` where it is none of our doing, else an empty string. Pure."""
     found = [*_of_links(before["links"], now["links"])]
+    # a record of an earlier version has no devices
+    found += _of_devices(before.get("devices", {}), now["devices"])
     for kind, ours in (
         ("mounts", "netlab-testbed"),
         ("pins", "netlab-testbed"),
@@ -119,6 +137,17 @@ def _of_links(before: dict[str, Any], now: dict[str, Any]) -> Iterator[dict[str,
                 if now[name].get(key) != then:
                     what = f"{key} of link {name} was {_words(then)} and is {_words(now[name].get(key))}"
                     yield {"what": what, "why": ""}
+
+
+def _of_devices(before: dict[str, Any], now: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """A device that came or went is told by the count of the NIC whose virtual function it is, or was plugged."""
+    for address in sorted(set(before) & set(now)):
+        for key, then in before[address].items():
+            if now[address].get(key) != then:
+                what = (
+                    f"{key} of PCI device {address} was {_words(then)} and is {_words(now[address].get(key))}"
+                )
+                yield {"what": what, "why": ""}
 
 
 def _words(value: Any) -> str:

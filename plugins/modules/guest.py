@@ -41,11 +41,16 @@ options:
         description: Memory in MiB.
         type: int
         required: true
+      pci_device:
+        description: The device that the guest was given by name. Only O(interfaces) tells what it gets.
+        type: str
   interfaces:
     description:
       - What each guest's NIC is connected to, in the order of O(guests). C(type=ethernet) with C(dev), an interface
         that is there; C(type=user) with C(address) and C(prefix) of QEMU's own network, and the guest's
-        C(guest_address) and C(guest_gateway) in it, which then stand for O(guests[].address) and O(guests[].gateway).
+        C(guest_address) and C(guest_gateway) in it, which then stand for O(guests[].address) and O(guests[].gateway);
+        C(type=hostdev) with C(device), a PCI device that is bound to vfio-pci, and C(guest_mac), the address that the
+        guest finds, which then stands for O(guests[].mac).
       - C(offloads) switches what virtio offers, C(host) and C(guest) side, by the names of libvirt's C(driver) element.
     type: list
     elements: dict
@@ -119,6 +124,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.netlab.testbed.plugins.module_utils import domain_ops, guest_plan
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import LEDGER_OPTION, change_board
+from ansible_collections.netlab.testbed.plugins.module_utils.sriov import pci
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
 
 SHARED = ("arch", "accelerator", "kernel", "initramfs", "kernel_command_line", "disk")
@@ -130,16 +136,22 @@ GUEST_OPTIONS = {
     "gateway": {"type": "str"},
     "vcpus": {"type": "int", "required": True},
     "memory_mib": {"type": "int", "required": True},
+    "pci_device": {"type": "str"},
 }
 
 
 def _in_own_network(interface: dict[str, Any]) -> dict[str, Any]:
-    """Where QEMU itself is the guest's network, its address and gateway are of that one."""
-    return {key: interface[f"guest_{key}"] for key in ("address", "gateway") if f"guest_{key}" in interface}
+    """Where QEMU is the guest's network, its address and gateway are of that one; a device may bring its own MAC."""
+    return {
+        key: interface[f"guest_{key}"] for key in ("address", "gateway", "mac") if f"guest_{key}" in interface
+    }
 
 
 def indexed(interface: dict[str, Any]) -> dict[str, Any]:
-    """With the index that the kernel gave the interface, none where it is not there (yet)."""
+    """With the number that the kernel gave the interface or device, none where it is not there (yet)."""
+    if "device" in interface:
+        identity = pci.identity(interface["device"])
+        return interface if identity is None else {**interface, "index": identity}
     if "dev" not in interface:
         return interface
     try:
