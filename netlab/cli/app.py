@@ -19,6 +19,7 @@ from netlab.cli import (
     init,
     query,
     report,
+    reproduce,
     runs,
     status,
     topologies,
@@ -78,6 +79,7 @@ for module in (
     compare,
     query,
     export,
+    reproduce,
     runs,
     destroy,
 ):

@@ -77,13 +77,15 @@ def command(
     if dry_run:
         dry.show(specs, estimate(specs, told, learn(results)), left_out, json=json)
         return
-    boards = inputs.checked_inventory(inventory)
+    boards = (
+        inputs.checked_inventory(inventory) if resume is None else benching.inventory_of(store, inventory)
+    )
     if resume is None:
         benching.guest_counts(specs, boards)  # before there is a run
         store = benching.new_run(results, wanted, boards)
     else:
         benching.same_duts(store, boards)
-        store.resume()
+        benching.resume(store)
     with session(boards, verbose=verbose, claim=Claim(wait, break_lock, until="status")) as work:
         measurement = benching.measure(work, store)
     benching.show(store, json=json)

@@ -16,11 +16,12 @@ from netlab.cli import output
 from netlab.cli.estimate import estimate, learn
 from netlab.cli.measure import Measurement
 from netlab.cli.parameters import wrong_parameters
-from netlab.errors import InvalidInput, Problem
+from netlab.errors import InvalidInput, Problem, ResultsUnwritable
 from netlab.plan.design import guests_needed
 from netlab.plan.document import Document
 from netlab.plan.scenarios import guestless
 from netlab.results import RunStore
+from netlab.results.store import Planned
 
 if TYPE_CHECKING:
     from netlab.cli.session import Session
@@ -68,11 +69,22 @@ def load_plan(
     )
 
 
-def new_run(results: Path, wanted: plan.Design, inventory: Inventory) -> RunStore:
+def new_run(results: Path, wanted: Planned, inventory: Inventory) -> RunStore:
     """An empty run of `wanted`."""
-    store = RunStore.create(results, wanted, inventory=inventory.rendered(), versions=versions())
-    provenance.record(store.path, inventory.path, store.manifest.order)
+    try:
+        store = RunStore.create(results, wanted, inventory=inventory.rendered(), versions=versions())
+        provenance.record(store.path, inventory.path, store.manifest.order)
+    except OSError as error:
+        raise ResultsUnwritable.of(error, results) from error
     return store
+
+
+def resume(store: RunStore) -> None:
+    """Takes a run up again."""
+    try:
+        store.resume()
+    except OSError as error:
+        raise ResultsUnwritable.of(error, store.path) from error
 
 
 def unfinished_run(results: Path, name: str) -> RunStore:
@@ -87,6 +99,26 @@ def unfinished_run(results: Path, name: str) -> RunStore:
     existing = Existing.look()
     recheck(store, existing.names, existing.check)
     return store
+
+
+def boards_of(store: RunStore) -> dict[str, dict[str, Any]]:
+    """The boards that a run was made on, as its manifest has them."""
+    told = store.manifest.inventory
+    boards: dict[str, Any] = told if isinstance(told, dict) else {}
+    return {name: own for name, own in boards.items() if isinstance(own, dict)}
+
+
+def inventory_of(store: RunStore, wanted: str) -> Inventory:
+    """The inventory that a run goes on with: what it took over from somebody else's is checked again, and holds."""
+    from netlab.cli import inputs
+    from netlab.inventory.mapping import check_settings
+
+    settings = {name: own["settings"] for name, own in boards_of(store).items() if "settings" in own}
+    plain = inputs.checked_inventory(wanted)
+    if not settings:
+        return plain
+    check_settings(settings, plain.boards, str(store.path))
+    return inputs.checked_inventory(wanted, settings=settings)
 
 
 def same_duts(store: RunStore, inventory: Inventory) -> None:
@@ -116,7 +148,9 @@ def guest_counts(specs: Sequence[Mapping[str, Any]], inventory: Inventory) -> di
         if given and needed > min(given):
             counts[topology] = max(needed, *given)
     if counts:
-        inputs.checked_inventory(str(inventory.path), guests=max(counts.values()))
+        inputs.checked_inventory(
+            str(inventory.path), guests=max(counts.values()), settings=inventory.settings
+        )
     return counts
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from netlab.inventory import Inventory
 
 
-def checked_inventory(wanted: str, guests: int | None = None) -> Inventory:
-    """An inventory without a mistake in it; what is only odd about it is said on stderr."""
+def checked_inventory(
+    wanted: str, guests: int | None = None, settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> Inventory:
+    """An inventory without a mistake in it; what is only odd about it is said on stderr.
+
+    `settings`, by board and variable, are somebody else's, which take the place of what it says; said already.
+    """
     from netlab import inventory
 
     roles = collection.find().root / "roles"
-    loaded = inventory.load(inventory_path(wanted), guest_count=guests, roles_dir=roles)
-    for warning in loaded.warnings:
+    loaded = inventory.load(inventory_path(wanted), guest_count=guests, roles_dir=roles, settings=settings)
+    for warning in loaded.warnings if settings is None else ():
         typer.echo(f"netlab: warning: {warning}", err=True)
     return loaded
 

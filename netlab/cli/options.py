@@ -31,6 +31,15 @@ Topology = Annotated[
         "--topology", "-t", envvar="NETLAB_TOPOLOGY", metavar="NAME", help="See `netlab topologies`."
     ),
 ]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        envvar="NETLAB_MAP",
+        metavar="THEIRS=MINE",
+        help="Which board of yours stands for one of theirs; repeatable. The others are matched in order.",
+    ),
+]
 Wait = Annotated[
     float | None,
     typer.Option(

@@ -32,7 +32,7 @@ def check_order(
     check: Check,
     hint: str | None = None,
 ) -> Plan:
-    """The plan that `told` holds; raises InvalidInput, naming `file`, for one that is none, or if `order` is not of it."""
+    """The plan that `told` holds. Raises InvalidInput, naming `file`, where it is none, or `order` is not of it."""
     plan = checked(Document(file, dict(told), {}), known=known, check=check)
     problems = [
         Problem(

@@ -7,7 +7,7 @@ many guests, of what size, and how a datapath is set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from netlab.inventory.variables import Variables
 Settings = dict[str, dict[str, Any]]  # by board, by variable
 
 _OF_GUESTS = ("guest_arch", "guest_accelerator")
+_TAKEN = ("guest_count", "guest_list", "guest_vcpus", "guest_memory_mib", *_OF_GUESTS)
 _OPTION = "--map"
 
 
@@ -183,38 +184,47 @@ def _of_guests(dut: Described) -> dict[str, Any]:
     return found | {name: dut.variables[name] for name in _OF_GUESTS if dut.variables.get(name) is not None}
 
 
+def check_settings(settings: Mapping[str, Any], boards: Collection[str], file: str | None = None) -> None:
+    """Raises InvalidInput for what nobody can have taken over: another variable, another board, a template."""
+    for board, own in settings.items():
+        if board not in boards or not isinstance(own, Mapping):
+            raise InvalidInput([Problem("these are settings of no board", file, None, f"settings.{board}")])
+        for name, value in own.items():
+            if not (name in _TAKEN or _is_of_paths(name)):
+                expected = f"{', '.join(_TAKEN)}, or of a datapath"
+                raise InvalidInput(
+                    [Problem("this is taken over from nobody", file, None, f"settings.{name}", expected)]
+                )
+            _refuse_templates(value, f"settings.{name}", file)
+
+
+def _refuse_templates(value: Any, place: str, file: str | None) -> None:
+    if is_template(value):
+        raise InvalidInput([Problem("a template stands here", file, None, place, "the value itself")])
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_templates(key, place, file)
+            _refuse_templates(item, f"{place}.{key}", file)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_templates(item, f"{place}[{index}]", file)
+
+
 def as_variables(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """For a play: each as one value, or, where the boards have different ones, chosen by the board's name.
+    """For a play: each as one value or, where the boards have different ones, chosen by the board's name.
 
     Raises InvalidInput for a text that Ansible would evaluate: the settings are somebody else's.
     """
-    refuse_templates(settings)
+    check_settings(settings, settings)
     found: dict[str, Any] = {}
     for name in sorted({name for own in settings.values() for name in own}):
         values = [own[name] for own in settings.values() if name in own]
         if all(value == values[0] for value in values):
             found[name] = values[0]
             continue
+        field_of = Variables.model_fields.get(name)
         found["testbed_settings"] = {board: dict(own) for board, own in settings.items()}
-        default = Variables.model_fields[name].default if name in Variables.model_fields else None
-        found[f"testbed_default_{name}"] = default
-        found[name] = (
-            f"{{{{ (testbed_settings[inventory_hostname] | default({{}})).{name} | default(testbed_default_{name}) }}}}"
-        )
+        found[f"testbed_default_{name}"] = None if field_of is None else field_of.default
+        own = f"(testbed_settings[inventory_hostname] | default({{}})).{name}"
+        found[name] = f"{{{{ {own} | default(testbed_default_{name}) }}}}"
     return found
-
-
-def refuse_templates(settings: Any, place: str = "settings") -> None:
-    """Raises InvalidInput for the first one."""
-    if is_template(settings):
-        raise InvalidInput([Problem("a template stands here", key=place, expected="the value itself")])
-    items = (
-        settings.items()
-        if isinstance(settings, Mapping)
-        else enumerate(settings)
-        if isinstance(settings, list)
-        else ()
-    )
-    for key, value in items:
-        refuse_templates(key, place)
-        refuse_templates(value, f"{place}.{key}")

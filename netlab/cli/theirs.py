@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a bundle says, as this command needs it: a plan that this netlab knows, boards, and a manifest to compare with.
+
+Nothing of it reaches Ansible but the plan's trials, which are checked as a plan's file is, and the settings that the
+inventory's own checks have let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netlab.bundle.read import Bundle
+from netlab.inventory.mapping import Described
+from netlab.results import RunStore
+
+_BY_BOARD = ("inventory", "accelerator", "guest_image")
+_BY_MOMENT = ("facts", "environment")
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A plan with its trials in the very order in which they were run; a run is made of it as of any plan."""
+
+    plan: Mapping[str, Any]
+    order: list[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        return str(self.plan["name"])
+
+    @property
+    def seed(self) -> int:
+        return int(self.plan["seed"])
+
+    def trials(self) -> list[_Spec]:
+        return [_Spec(spec) for spec in self.order]
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(self.plan)
+
+
+@dataclass(frozen=True)
+class _Spec:
+    spec: Mapping[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(self.spec)
+
+
+def repeated(bundle: Bundle) -> Repeated:
+    """What is to be run. InvalidInput where this netlab lacks a topology or an instrument, or a trial is foreign."""
+    from netlab.cli.benching import Existing
+    from netlab.cli.stored_plan import check_order
+
+    existing = Existing.look()
+    order = [spec.as_dict() for spec in bundle.order]
+    told = bundle.plan.as_dict()
+    plan = check_order(
+        str(bundle.path),
+        told,
+        order,
+        existing.names,
+        existing.check,
+        "netlab topologies   (what this netlab has)",
+    )
+    return Repeated({**plan.as_dict(), "seed": bundle.seed}, order)
+
+
+def boards(bundle: Bundle) -> list[Described]:
+    """Their boards."""
+    return [
+        Described(board["name"], board["role"], board["variables"], board["guests"])
+        for board in bundle.boards
+    ]
+
+
+def run(bundle: Bundle) -> RunStore | None:
+    """Their results."""
+    return None if bundle.run is None else RunStore.open(bundle.run.parent, bundle.run.name)
+
+
+def manifest(bundle: Bundle, names: Mapping[str, str]) -> dict[str, Any]:
+    """What a run's manifest would say of their boards, each called as the one of ours that stands for it."""
+    told = {
+        "netlab": bundle.run_netlab,
+        "plan": bundle.plan.as_dict(),
+        "inventory": {board["name"]: board for board in bundle.boards},
+        "guest_image": bundle.guest_images,
+        **bundle.environment,
+    }
+    return renamed(told, names)
+
+
+def renamed(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """A manifest whose boards have other names."""
+    found = dict(told)
+    for key in _BY_BOARD:
+        found[key] = _named(told.get(key), names)
+    for key in _BY_MOMENT:
+        group = told.get(key)
+        moments = group if isinstance(group, Mapping) else {}
+        found[key] = {when: _named(moments.get(when), names) for when in ("before", "after")}
+    return found
+
+
+def _named(by_board: Any, names: Mapping[str, str]) -> dict[str, Any]:
+    return (
+        {names.get(name, name): own for name, own in by_board.items()}
+        if isinstance(by_board, Mapping)
+        else {}
+    )
