@@ -3,6 +3,7 @@
 
 NetlabError                 1
 ├── PlayFailed              1   a play failed on a board (and was rolled back)
+├── ResultsUnwritable       1   the disk is full, or may only be read; what was measured before is whole
 ├── InvalidInput            2   usage, inventory, plan or variables; nothing was touched
 ├── NotSupported            3   this board cannot do that
 ├── Locked                  3   somebody else has a board now; nothing was touched
@@ -29,6 +30,17 @@ class NetlabError(Exception):
 
 class PlayFailed(NetlabError):
     exit_code = 1
+
+
+class ResultsUnwritable(NetlabError):
+    """A run's folder takes no more: going on would measure what nobody keeps."""
+
+    exit_code = 1
+
+    @classmethod
+    def of(cls, error: OSError, place: object) -> ResultsUnwritable:
+        """`place`: the folder, where the error does not name a file."""
+        return cls(f"results cannot be written: {error.filename or place}: {error.strerror or error}")
 
 
 @dataclass(frozen=True)
