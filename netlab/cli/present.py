@@ -93,11 +93,25 @@ def status(outcome: Outcome, inventory: Inventory) -> None:
         output.line(text)
     if drifted:
         output.line("the next `netlab deploy` mends it")
+    undone = {
+        board: report
+        for board in inventory.boards
+        if (report := outcome.reports.get(board) or {}).get("rolled_back")
+    }
+    for text in [""] * bool(undone) + [f"{board} {_rolled_back(report)}" for board, report in undone.items()]:
+        output.line(text)
     held = {
         board: lock for board in inventory.boards if (lock := (outcome.reports.get(board) or {}).get("lock"))
     }
     for text in [""] * bool(held) + [f"{board} is {_lock(lock)}" for board, lock in held.items()]:
         output.line(text)
+
+
+def _rolled_back(report: Mapping[str, Any]) -> str:
+    return (
+        f"rolled back by itself at {report['rolled_back']}, since the controller did not confirm "
+        f"within {report.get('within_s', 0):g} s that it still reached the board"
+    )
 
 
 def _lock(lock: Mapping[str, Any]) -> str:

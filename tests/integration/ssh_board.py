@@ -14,6 +14,7 @@ local_boards, no connection plugin; so the boards stay, as such boards do, and o
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils import local_board
 from tests.integration.ssh_programs import unpacked
@@ -255,6 +257,39 @@ class SshLab:
         got, said = self.end(self.start(*words, **variables))
         assert got == status, f"netlab {' '.join(words)} ended with {got}:\n{said[-4000:]}"
         return said
+
+    def controllers(self) -> list[int]:
+        """All that runs where the controller is, but for the masters of ssh."""
+        found = []
+        for pid in _run("ip", "netns", "pids", self.space).split():
+            with suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() != "ssh":
+                    found.append(int(pid))
+        return found
+
+    def ansible(self, *argv: str, **variables: str) -> str:
+        """A command of Ansible's own over the inventory; all that it said, whatever its status."""
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_PIPELINING": "1",
+            **variables,
+        }
+        done = subprocess.run(
+            [*self.here, str(Path(sys.executable).with_name(argv[0])), *argv[1:], "-i", str(self.inventory)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
+            env=environment, timeout=LIMIT, check=False,
+        )  # fmt: skip
+        return done.stdout
+
+    def module(self, board: str, name: str, **arguments: Any) -> dict[str, Any]:
+        """One module's result."""
+        said = self.ansible("ansible", board, "-m", f"netlab.testbed.{name}", "-a", json.dumps(arguments))
+        try:
+            return dict(json.loads(said.partition("=> ")[2]))
+        except ValueError:
+            raise AssertionError(said) from None
 
     def close(self) -> None:
         """Everything of the lab: the masters that ssh keeps are in its namespace, as is all that netlab left."""
