@@ -148,8 +148,13 @@ def _in_words(error: NetlabError, outcome: Outcome, targets: Sequence[Target], a
         for event in sorted(outcome.unreachable, key=lambda event: event.board):
             target, cause = by_name[event.board], unreachable.cause(event.message)
             helps = cause.helps if cause else "{ssh}   (does it sign in by hand?)"
-            hints.append(helps.format(ssh=target.ssh(access), host=target.host))
-        error.hint = "\n  or ".join(dict.fromkeys(hints)) if len(hints) == 1 else "\n     ".join(hints)
+            file = f" -f {access.known_hosts}" if access.known_hosts else ""
+            hints.append(
+                helps.format(
+                    ssh=target.ssh(access), host=target.host, known=_in_known_hosts(target), file=file
+                )
+            )
+        error.hint = "\n     ".join(hints)
     elif isinstance(error, PlayFailed) and outcome.failures:
         target = by_name[outcome.failures[0].board]
         said = outcome.failures[0].message
@@ -164,6 +169,10 @@ def _in_words(error: NetlabError, outcome: Outcome, targets: Sequence[Target], a
         elif "iproute2" in said:
             error.hint = f"{target.ssh(access)} apt-get install -y iproute2"
     return error
+
+
+def _in_known_hosts(target: Target) -> str:
+    return target.host if target.port == named.SSH else f"'[{target.host}]:{target.port}'"
 
 
 def _choose(found: Mapping[str, Answer], of_boards: Mapping[str, str], again: str) -> dict[str, Nic]:

@@ -68,9 +68,9 @@ def command(
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Write an inventory by asking boards over SSH for their NICs, drivers and addresses.
+    """Write an inventory by asking boards over SSH.
 
-    Changes nothing on a board, and writes over no file.
+    For their NICs, drivers and addresses. Changes nothing on a board, and writes over no file.
     """
     from netlab.cli import draft
 

@@ -15,8 +15,11 @@ _AROUND = re.compile(
 
 @dataclass(frozen=True)
 class Cause:
-    """`says` follows "BOARD cannot be reached: "; `helps` is a command, where `{ssh}` is the one that signs in by
-    hand and `{host}` the address, with its reason behind it."""
+    """`says` follows "BOARD cannot be reached: "; `helps` is a command with its reason behind it.
+
+    In that, `{ssh}` is the command that signs in by hand, `{host}` the address, `{known}` what known hosts call
+    it, and `{file}` an option that names their file, or nothing.
+    """
 
     pattern: str
     says: str
@@ -27,7 +30,7 @@ CAUSES = (
     Cause(
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
         "its SSH host key is not the one that this machine knows: it was installed anew, or another machine answers",
-        "ssh-keygen -R {host}   (if it was installed anew: forgets the old key; then sign in by hand once)",
+        "ssh-keygen{file} -R {known}   (if it was installed anew: forgets the old key; then sign in by hand once)",
     ),
     Cause(
         r"Host key verification failed|No \S+ host key is known for",

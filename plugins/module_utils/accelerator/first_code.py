@@ -64,7 +64,7 @@ def failure(node: Path = KVM_NODE, limit: float = LIMIT) -> str | None:
         os.kill(child, signal.SIGKILL)
         _reap(child)
     if said is None:
-        return f"its first instruction did not end within {limit:.0f} s"
+        return f"its first instruction did not end within {limit:g} s"
     return None if said == b"\0" else said.decode(errors="replace") or "the process that tried it was killed"
 
 

@@ -309,3 +309,25 @@ def test_who_only_asks_leaves_no_node(board: Board) -> None:
     assert (verdict.accelerator, board.node.exists(), chooser.steps) == ("kvm", False, [])
     assert board.ask(make_node=False)[0] == verdict
     assert not board.node.exists()
+
+
+def test_who_keeps_nothing_probes_each_time(board: Board) -> None:
+    verdict, _chooser = board.ask(make_node=False, keep=False)
+    assert board.ask(make_node=False, keep=False)[0].accelerator == verdict.accelerator == "tcg"
+    assert board.boots == 2
+    assert list(board.cache.path.parent.glob("accelerator*")) == []
+
+
+def test_without_a_kernel_who_keeps_nothing_is_told_whether_kvm_runs_code(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"make_node": False, "keep": False, "kernel": None, "initramfs": None}
+    board.node.write_text("a node")
+    monkeypatch.setattr(module, "KVM_NODE", board.node)
+    monkeypatch.setattr(module.first_code, "failure", lambda: None)
+    assert board.ask(**asked)[0].accelerator == "untried"
+    monkeypatch.setattr(module.first_code, "failure", lambda: "it does not")
+    assert board.ask(**asked)[0] == Verdict("tcg", "KVM is offered, but it does not")
+    board.node.unlink()
+    assert "nobody has made /dev/kvm" in board.ask(**asked)[0].reason
+    assert board.boots == 0
