@@ -14,6 +14,7 @@ from typer.main import get_command
 from netlab.cli.app import app
 from netlab.cli.options import without_number
 from netlab.errors import InvalidInput, NetlabError
+from netlab.report.text import printable
 
 # Every misuse of the command line; typer gives out only the errors below this class, not the class itself.
 UsageError: Any = typer.BadParameter.__base__
@@ -50,9 +51,9 @@ def run(arguments: Sequence[str]) -> int:
 def complain(error: NetlabError) -> int:
     """The error on stderr, and under it the next command to try; gives the exit status."""
     with contextlib.suppress(OSError):  # nobody reads any more; the status still tells
-        typer.echo(f"netlab: {_shortened(error)}", err=True)
+        typer.echo(printable(f"netlab: {_shortened(error)}"), err=True)  # it may quote what a board said
         if error.hint:
-            typer.echo(f"try: {error.hint}", err=True)
+            typer.echo(printable(f"try: {error.hint}"), err=True)
     return error.exit_code
 
 

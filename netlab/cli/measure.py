@@ -21,6 +21,7 @@ from netlab.errors import (
     NetlabError,
     NotSupported,
     PlayFailed,
+    ResultsUnwritable,
     RuleBroken,
 )
 from netlab.inventory.mapping import as_variables
@@ -29,6 +30,7 @@ from netlab.play.outcome import Outcome, image_of, trial_of
 from netlab.play.runner import Listener
 from netlab.results import RunStore
 from netlab.results.samples import DamagedSamples
+from netlab.results.shape import DamagedResult
 
 Spec = Mapping[str, Any]
 
@@ -49,9 +51,23 @@ class Recorder(Listener):
             return
         trial = {**trial, "flags": [*(trial.get("flags") or []), *self.flags]}
         try:
+            self._append(trial)
+        except OSError as error:
+            raise ResultsUnwritable.of(error, self.store.path) from error
+
+    def _append(self, trial: Mapping[str, Any]) -> None:
+        try:
             self.store.append(trial)
         except DamagedSamples as error:
             self.store.append({**trial, "samples": None, "status": "failed", "reason": str(error)})
+        except DamagedResult as error:
+            self.store.append(self._without_figures(trial, str(error)))
+
+    def _without_figures(self, trial: Mapping[str, Any], reason: str) -> dict[str, Any]:
+        """The planned trial as a failed one, with nothing of what the board sent but its words."""
+        planned = next(dict(spec) for spec in self.store.manifest.order if spec["order"] == trial["order"])
+        words = {"raw": str(trial.get("raw") or ""), "flags": list(self.flags), "guest": None}
+        return {**planned, **words, "board": trial["board"], "status": "failed", "reason": reason}
 
 
 class Measurement:
@@ -78,17 +94,39 @@ class Measurement:
         try:
             for block in dict.fromkeys(spec["block"] for spec in missing):
                 self._block(block)
+        except OSError as error:
+            self._interrupted()
+            raise self._resumable(ResultsUnwritable.of(error, self.store.path)) from error
         except BaseException as error:
-            self.store.finish("interrupted")
-            if isinstance(error, NetlabError):
-                again = self._try(f"bench --resume {self.store.name}", inventory=True)
-                error.hint = remedy(error, again) if isinstance(error, Locked) else again
-            raise
+            self._interrupted()
+            raise self._resumable(error)
         try:
             self.surroundings.after()
             self._facts_after()
+        except OSError as error:
+            raise self._resumable(ResultsUnwritable.of(error, self.store.path)) from error
         finally:
-            self.store.finish("complete")  # nothing is missing, whatever became of the last look
+            self._complete()  # nothing is missing, whatever became of the last look
+
+    def _interrupted(self) -> None:
+        """A run that says it is running, and nobody writes to it, is an interrupted one too."""
+        try:
+            self.store.finish("interrupted")
+        except OSError:
+            self.store.close()
+
+    def _complete(self) -> None:
+        try:
+            self.store.finish("complete")
+        except OSError as error:
+            self.store.close()
+            raise self._resumable(ResultsUnwritable.of(error, self.store.path)) from error
+
+    def _resumable(self, error: BaseException) -> BaseException:
+        if isinstance(error, NetlabError):
+            again = self._try(f"bench --resume {self.store.name}", inventory=True)
+            error.hint = remedy(error, again) if isinstance(error, Locked) else again
+        return error
 
     def verdict(self) -> NetlabError | None:
         """The error that a run which came to its end amounts to."""
@@ -150,7 +188,7 @@ class Measurement:
         match performed.error:
             case None:
                 self._without_result(specs, told, "the play ended without a result for this trial")
-            case Interrupted() | Locked():
+            case Interrupted() | Locked() | ResultsUnwritable():
                 raise performed.error
             case BoardUnreachable():
                 self._record(self._silent(specs, told), "skipped", str(performed.error))

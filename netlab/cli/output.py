@@ -9,21 +9,24 @@ from typing import Any
 
 import typer
 
+from netlab.report.text import printable
+
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns under a rule; numbers are not reformatted."""
     from tabulate import tabulate
 
-    typer.echo(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, missingval="-"))
+    told = tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True, missingval="-")
+    typer.echo(printable(told))
 
 
 def as_json(value: Any) -> None:
     """One JSON document."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    typer.echo(printable(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
 
 
 def line(text: str = "") -> None:
-    typer.echo(text)
+    typer.echo(printable(text))
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

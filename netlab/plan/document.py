@@ -17,7 +17,8 @@ import yaml
 
 from netlab.errors import InvalidInput, Problem
 
-MAX_BYTES = 1 << 20  # a plan is a page of text; anything near this size is the wrong file
+MAX_BYTES = 64 << 10  # a plan is a page of text; anything near this size is the wrong file
+GREATEST = 10**18  # of a whole number; some thousand digits cannot even be told
 
 KeyPath = tuple[str | int, ...]
 
@@ -150,6 +151,9 @@ def _scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode, path: KeyPath, walk:
         value = loader.construct_object(node)
     except ValueError as error:  # `!!int x`: PyYAML lets int()'s own error out
         walk.wrong(node, path, f"not a value of its tag: {error}", "a plain value")
+        return None
+    if isinstance(value, int) and abs(value) > GREATEST:
+        walk.wrong(node, path, f"{node.value[:20]}... is too large a number", f"{GREATEST:g} at most")
         return None
     if isinstance(value, float) and not math.isfinite(value):
         walk.wrong(node, path, f"{node.value} is not a number that can be stored", "a finite number")

@@ -14,6 +14,7 @@ from rich.table import Column
 
 from netlab.play.events import Event, PlayStarted, TaskDone, TaskFailed, TaskSkipped, TaskStarted
 from netlab.play.progress import Progress, time_left
+from netlab.report.text import printable
 
 
 class Live(Progress):
@@ -91,7 +92,7 @@ class Live(Progress):
         self._moved()
 
     def note(self, line: str) -> None:
-        self.console.print(line, markup=False, soft_wrap=True)
+        self.console.print(printable(line), markup=False, soft_wrap=True)
 
     def event(self, event: Event) -> None:
         super().event(event)

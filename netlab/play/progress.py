@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from netlab.play.events import Event, TaskDone, TaskFailed, TaskSkipped, TaskStarted
 from netlab.play.outcome import trial_of
 from netlab.play.runner import Listener
+from netlab.report.text import printable
 
 SHORT = 0.1  # seconds; a task that changed nothing in less time than that is not worth a line
 HABIT = 20.0  # seconds; see Trials.left_s
@@ -131,7 +132,7 @@ class Progress(Listener):
 
     def note(self, line: str) -> None:
         """A line that stays."""
-        self.stream.write(line + "\n")
+        self.stream.write(printable(line) + "\n")  # of a board, or a guest, in part
         self.stream.flush()
 
     def event(self, event: Event) -> None:

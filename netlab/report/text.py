@@ -7,6 +7,8 @@ import re
 import textwrap
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+# what lets the text around it appear in another order is written out as well
+_DRIVES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _FIGURE = re.compile(r"(?<!\w)\d+([.,]\d+)*")
 _ASCII = str.maketrans(
     {
@@ -37,6 +39,19 @@ def figure(value: float | None) -> str:
 def one_line(text: object) -> str:
     """Text from outside on one line, without control characters: nothing in it can drive a terminal."""
     return " ".join(_CONTROL.sub(" ", str(text)).split())
+
+
+def printable(text: str) -> str:
+    """The same lines, with everything that could drive a terminal, or that no encoding has, written out."""
+    return _DRIVES.sub(_written_out, text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return (
+        found[0].encode("ascii", "backslashreplace").decode()
+        if found[0] > "\x7f"
+        else f"\\x{ord(found[0]):02x}"
+    )
 
 
 def without_figures(text: str) -> str:

@@ -10,36 +10,64 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json
 
 from netlab.errors import InvalidInput, NetlabError, Problem
 
 LOCK_SECONDS = 1.0  # a reader asking whether somebody writes holds the lock for an instant
+LARGEST_LINE = 16 << 20  # bytes; a result is some thousand
+LARGEST_FILE = 128 << 20  # bytes: some 18000 results, which take 250 MB of memory when they are read
+_LONE_SURROGATE = re.compile(rb"(?i)\\ud[89a-f][0-9a-f]{2}")
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     """Every whole line. Raises InvalidInput, with file and line, for one that is not a JSON object."""
-    return _parse(path, _whole(path.read_bytes()))
+    return list(_each(path))
 
 
-def _whole(content: bytes) -> bytes:
-    return content[: content.rfind(b"\n") + 1]
+def _each(path: Path) -> Iterator[dict[str, Any]]:
+    """One at a time, and never more than LARGEST_FILE of them."""
+    with path.open("rb") as stream:
+        number = left = 0
+        while line := stream.readline(LARGEST_LINE + 1):
+            number += 1
+            left += len(line)
+            if not line.endswith(b"\n"):
+                if len(line) <= LARGEST_LINE or not line.strip(b"\0"):  # torn, or zeros that a power cut left
+                    return
+                raise _damaged(path, number, f"longer than {LARGEST_LINE} bytes")
+            if left > LARGEST_FILE:
+                raise _damaged(path, number, f"the file is larger than {LARGEST_FILE} bytes")
+            yield _parsed(path, number, line)
 
 
-def _parse(path: Path, content: bytes) -> list[dict[str, Any]]:
-    found = []
-    for number, line in enumerate(content.splitlines(), start=1):
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise _damaged(path, number, f"not JSON: {error}") from error
-        if not isinstance(value, dict):
-            raise _damaged(path, number, "not a JSON object")
-        found.append(value)
-    return found
+def _parsed(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        value = _decoded(line)
+    except ValueError as error:
+        raise _damaged(path, number, f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise _damaged(path, number, "not a JSON object")
+    return value
+
+
+def _decoded(line: bytes) -> Any:
+    """ValueError for what is nested deeper than anybody means, and for NaN, too."""
+    try:
+        return from_json(line, allow_inf_nan=False)
+    except ValueError:
+        # Ansible's way to carry a byte that is not UTF-8, which no encoding of stdout can show
+        if not _LONE_SURROGATE.search(line):
+            raise
+    return from_json(
+        json.dumps(json.loads(line), ensure_ascii=False).encode("utf-8", "replace"), allow_inf_nan=False
+    )
 
 
 def _damaged(path: Path, line: int, message: str) -> InvalidInput:
@@ -62,7 +90,7 @@ class LineWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
             self._lock()
             self._cut_torn_line()
@@ -83,18 +111,34 @@ class LineWriter:
                 return
 
     def _cut_torn_line(self) -> None:
-        content = self._path.read_bytes()
-        whole = _whole(content)
-        _parse(self._path, whole)  # never append to a file that cannot be read back
-        if len(whole) != len(content):
-            os.ftruncate(self._handle, len(whole))
+        for _line in _each(self._path):  # never append to a file that cannot be read back
+            pass
+        size = os.fstat(self._handle).st_size
+        whole = self._end_of_last_line(size)
+        if whole != size:
+            os.ftruncate(self._handle, whole)
             os.fsync(self._handle)
-        os.lseek(self._handle, len(whole), os.SEEK_SET)
+        os.lseek(self._handle, whole, os.SEEK_SET)
+
+    def _end_of_last_line(self, end: int) -> int:
+        """Behind the last newline, looked for from the end: what is torn may be long."""
+        while end:
+            start = max(0, end - (1 << 20))
+            found = os.pread(self._handle, end - start, start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+        return 0
 
     def append(self, value: Mapping[str, Any]) -> None:
         """Write one line; when this returns it is on disk. A failed write leaves no part of a line behind."""
         start = os.lseek(self._handle, 0, os.SEEK_CUR)
         rest = memoryview(json.dumps(value, allow_nan=False).encode() + b"\n")
+        if len(rest) > LARGEST_LINE or start + len(rest) > LARGEST_FILE:
+            raise NetlabError(
+                f"{self._path}: a line of {len(rest)} bytes is too large (at most {LARGEST_LINE}, and "
+                f"{LARGEST_FILE} in the file)"
+            )
         try:
             while rest:
                 rest = rest[os.write(self._handle, rest) :]

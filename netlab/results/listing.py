@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from netlab.errors import NetlabError
-from netlab.results.manifest import MANIFEST, read
 from netlab.results.names import folders
 from netlab.results.store import RunStore
 
@@ -39,7 +38,7 @@ def list_runs(results_dir: Path) -> list[RunSummary]:
 
 def _summary(path: Path) -> RunSummary:
     try:
-        store = RunStore(path, read(path / MANIFEST))
+        store = RunStore.at(path)
         left = len(store.missing())
         state: str = store.state
     except (NetlabError, OSError):

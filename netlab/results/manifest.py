@@ -10,11 +10,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from netlab.errors import InvalidInput, Problem
+from netlab.results.shape import RunName, check_manifest
 
 SCHEMA_VERSION: Literal[2] = (
     2  # 1: scenarios of a plan are names only, and no trial is the second half of an A/A pair
 )
 MANIFEST = "manifest.json"  # its name in a run's folder
+LARGEST = 32 << 20  # bytes; the readings of a board are some ten thousand
 
 State = Literal["running", "complete", "interrupted"]
 
@@ -52,7 +54,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="allow", validate_assignment=True, title="netlab-testbed run manifest")
 
     schema_version: Literal[1, 2] = Field(description="Raised when a key changes its meaning or goes.")
-    run: str = Field(description="The run's name, which is its folder's.")
+    run: RunName = Field(description="The run's name, which is its folder's.")
     netlab: str = Field(description="Version of netlab that made the run.")
     state: State
     started: str = Field(description="ISO 8601, UTC.")
@@ -88,7 +90,9 @@ class Manifest(BaseModel):
 def read(path: Path) -> Manifest:
     """Read a manifest. Raises InvalidInput when it is damaged or made by a netlab with another schema."""
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        if path.stat().st_size > LARGEST:
+            raise InvalidInput([Problem(f"larger than {LARGEST} bytes: not a manifest", str(path))])
+        contents = Manifest.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InvalidInput([Problem(error.strerror or str(error), str(path))]) from error
     except ValidationError as error:
@@ -96,6 +100,8 @@ def read(path: Path) -> Manifest:
         key = ".".join(str(part) for part in first["loc"]) or None
         expected = f"schema version {SCHEMA_VERSION} or older" if key == "schema_version" else None
         raise InvalidInput([Problem(first["msg"], str(path), None, key, expected)]) from error
+    check_manifest(contents.plan, contents.order, path)
+    return contents
 
 
 def withhold_secrets(value: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from netlab import __version__
 from netlab.errors import InvalidInput, NetlabError
-from netlab.results import attempts, files, lines, manifest, samples, trial
+from netlab.results import attempts, files, lines, manifest, samples, shape, trial
 from netlab.results.manifest import MANIFEST, SCHEMA_VERSION, Accelerator, Manifest, State
 from netlab.results.names import find
 
@@ -94,7 +94,12 @@ class RunStore:
     @classmethod
     def open(cls, results_dir: Path, name: str = "latest") -> RunStore:
         """A run by its name, `latest`, or the path of its folder; InvalidInput if there is none."""
-        path = find(results_dir, name)
+        return cls.at(find(results_dir, name))
+
+    @classmethod
+    def at(cls, path: Path) -> RunStore:
+        """The run in a folder that has a manifest. InvalidInput where it is damaged, or partly lies elsewhere."""
+        shape.check_files(path, (MANIFEST, TRIALS), (RAW, SAMPLES))
         return cls(path, manifest.read(path / MANIFEST))
 
     @property
@@ -113,7 +118,7 @@ class RunStore:
 
     def trials(self) -> list[dict[str, Any]]:
         """Every recorded result, in the order of recording; a line torn by a crash is not one."""
-        return list(self._recorded) if self._writer else lines.read(self.path / TRIALS)
+        return list(self._recorded) if self._writer else self._read()
 
     def outcomes(self) -> list[dict[str, Any]]:
         """The results that count, by the plan's order: of a repeated trial the good ones, else the last."""
@@ -195,7 +200,8 @@ class RunStore:
 
         The raw text and the samples go to files of their own first, so that a line never names a file that is
         not there.
-        Raises NetlabError for a result that is not in the plan, or is there already.
+        Raises NetlabError for a result that is not in the plan, or is there already, and DamagedResult for one that
+        could not be read again: nothing of it is stored then.
         """
         self._write()
         assert self._writer is not None
@@ -203,6 +209,7 @@ class RunStore:
         if planned is None:
             raise NetlabError(f"the plan of {self.name} has no trial {result.get('order')!r}")
         trial.check(result, planned)
+        shape.check_depth(result)
         if self.has(result):
             raise NetlabError(f"trial {result['order']} of {self.name} is recorded already")
         earlier = [line for line in self._recorded if line["order"] == result["order"]]
@@ -210,6 +217,7 @@ class RunStore:
         several = len(self.manifest.duts()) > 1
         name = trial.file_name(result, attempt, with_board=several and bool(result.get("board")))
         stored = trial.storable({**planned, **result, "attempt": attempt, "raw": None, "samples": None})
+        shape.check_result(stored)
         if result.get("raw"):
             stored["raw"] = f"{RAW}/{name}.txt.gz"
             files.replace_compressed(self.path / stored["raw"], str(result["raw"]))
@@ -275,11 +283,19 @@ class RunStore:
     ) -> None:
         self.close()
 
+    def _read(self) -> list[dict[str, Any]]:
+        path = self.path / TRIALS
+        found = lines.read(path)
+        for number, line in enumerate(found, start=1):
+            shape.check_line(line, path, number)
+        return found
+
     def _write(self) -> None:
         if self._writer is not None:
             return
+        shape.check_files(self.path, (MANIFEST, TRIALS), (RAW, SAMPLES))
         self._writer = lines.LineWriter(self.path / TRIALS)
-        self._recorded = lines.read(self.path / TRIALS)
+        self._recorded = self._read()
         if (self.path / MANIFEST).is_file():  # another process may have written since this one read it
             self.manifest = manifest.read(self.path / MANIFEST)
 

@@ -16,7 +16,6 @@ from netlab.errors import NetlabError
 from netlab.results import attempts
 from netlab.results import trial as trials
 from netlab.results.columns import RUNS, SAMPLES, STORED_SAMPLES, TRIALS, Column
-from netlab.results.manifest import MANIFEST, read
 from netlab.results.names import folders
 from netlab.results.parquet import looks_whole
 from netlab.results.store import RunStore
@@ -64,7 +63,7 @@ def connect(results_dir: Path, say: Say) -> duckdb.DuckDBPyConnection:
 
 def _read(folder: Path, say: Say) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     try:
-        store = RunStore(folder, read(folder / MANIFEST))
+        store = RunStore.at(folder)
         lines = store.trials()
         return _run(store, lines), list(_trials(folder, lines))
     except (NetlabError, OSError, KeyError, TypeError, ValueError) as error:

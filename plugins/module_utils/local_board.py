@@ -15,6 +15,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -87,6 +88,21 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 PRIVATE = ("/etc/libvirt", "/var/lib/libvirt", "/var/log/libvirt", "/var/lib/netlab-testbed")
 LIBVIRT_CACHE = Path("/var/cache/netlab-testbed/libvirt")
+
+
+# A name is a file's, a host's and a word of a command line; an interface's is that of netdevice(7).
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+LINK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,14}")
+
+
+def check_names(boards: Iterable[str], links: Iterable[str] = ()) -> None:
+    """BoardError for what cannot be a local board, or an interface of one: nothing is made or looked for then."""
+    for name in boards:
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise BoardError(f"{name!r:.80} cannot name a local board")
+    for link in links:
+        if not isinstance(link, str) or not LINK.fullmatch(link):
+            raise BoardError(f"{link!r:.80} cannot name an interface")
 
 
 def start_time(pid: int) -> str:
@@ -163,6 +179,8 @@ def current_links(name: str) -> set[str]:
 
 def setup_environment(name: str, links: Iterable[str] = ()) -> dict[str, str]:
     """What SETUP reads. ``links``: interfaces to make at once, for a board that is on no cable."""
+    links = list(links)
+    check_names([name], links)
     return {
         "PATH": PATH,
         "LANG": "C.UTF-8",
@@ -281,6 +299,7 @@ def wanted_cables(cables: list[dict[str, str]]) -> list[dict[str, Any]]:
     """``[{board: link, board: link}]`` as the wire operation's arguments."""
     wires = []
     for cable in cables:
+        check_names(cable, cable.values())
         if len(cable) != 2:
             raise BoardError(f"a cable has two ends on two boards, this one has {len(cable)}: {cable}")
         (a_board, a_link), (b_board, b_link) = cable.items()

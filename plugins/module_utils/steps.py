@@ -74,7 +74,10 @@ class Step:
         known = OPERATIONS.get(self.op)
         if known is None:
             return f"{self.op} {self.args}"
-        return known.phrase.format(**{name: _words(value) for name, value in self.args.items()})
+        try:
+            return known.phrase.format(**{name: _words(value) for name, value in self.args.items()})
+        except (KeyError, IndexError):  # a damaged ledger's, or another version's
+            return f"{self.op} {self.args}"
 
     @property
     def volatile(self) -> bool:

@@ -106,6 +106,7 @@ def main() -> None:
     asked = module.params["lock"]
     unlocked: dict[str, Any] = {}
     try:
+        local_board.check_names(names)
         if asked and (held := lock.others(asked["boards"], asked["holder"]["token"])):
             module.exit_json(changed=False, held=held)
         up = set(local_board.current_boards())

@@ -197,16 +197,17 @@ def test_samples_of_another_folder_are_not_opened(
     assert "lies outside the run" in complaints[0]
 
 
-def test_a_line_with_values_of_the_wrong_kind_has_nulls(ask: Ask, run: RunStore) -> None:
+def test_a_line_with_values_of_the_wrong_kind_is_damage(
+    ask: Ask, run: RunStore, complaints: list[str]
+) -> None:
     odd = {
         "order": 4, "block": "x", "topology": "tap", "scenario": "latency", "instrument": "netperf",
-        "status": "ok", "board": "board1", "metrics": {"p50_us": "fast", "max_at": 3, "min_us": 1},
-        "flags": ["odd"], "started": "yesterday", "command": None,
+        "status": "ok", "board": "board1", "metrics": {},
     }  # fmt: skip
     with (run.path / "trials.jsonl").open("a") as stream:
         stream.write(json.dumps(odd) + "\n")
-    sql = "SELECT block, p50_us, max_at, min_us, flags, started, command FROM trials WHERE trial = 4"
-    assert ask(sql) == [(None, None, None, 1.0, [], None, None)]
+    assert ask("SELECT state FROM runs") == [("damaged",)]
+    assert "trials.jsonl:4: block: Input should be a valid integer" in complaints[0]
 
 
 @pytest.mark.parametrize("name", ["it's", "a[1]", "star*", "b?", 'say "hi"', "Größe µs"])
