@@ -147,6 +147,7 @@ def nic(name: str, links: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
         "name": name,
         "driver": board_nics.driver(name, link["kind"]),
         "pci_address": board_nics.pci_address(name),
+        "iommu_group": board_nics.iommu_group(name),
         "speed_mbit": board_nics.speed(name),
         "xdp_native": xdp.native if xdp else None,
         "sriov_total_vfs": board_nics.total_vfs(name),

@@ -15,6 +15,7 @@ def findings(board: Facts) -> list[dict[str, str]]:
         "system": _system(board),
         "measured NIC": _nic(board["nic"]),
         "connection": board["connection_nic"] and f"comes in over {board['connection_nic']}",
+        "IOMMU": _iommu(board["iommu"], board["nic"] or {}),
         "kernel options": _options(board),
         "clock source": board["clock_source"] or "the kernel does not say",
         "frequency governor": ", ".join(board["governors"])
@@ -50,6 +51,18 @@ def _nic(nic: Facts | None) -> str | None:
     )
     vfs = nic["sriov_total_vfs"]
     words.append(f"SR-IOV with up to {vfs} VFs" if vfs else "no SR-IOV")
+    return ", ".join(words)
+
+
+def _iommu(iommu: Facts, nic: Facts) -> str:
+    if not iommu["groups"]:
+        return "none in use (/sys/kernel/iommu_groups is empty): no device can be given to a guest"
+    words = [f"{iommu['groups']} groups"]
+    if group := nic.get("iommu_group"):
+        others = f"with {', '.join(group['others'])}" if group["others"] else "alone"
+        words.append(f"{nic['name']} is in group {group['number']}, {others}")
+    remapping = {True: "on", False: "off", None: "not told by this kernel"}[iommu["interrupt_remapping"]]
+    words.append(f"interrupt remapping {remapping}")
     return ", ".join(words)
 
 

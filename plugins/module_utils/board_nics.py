@@ -35,6 +35,19 @@ def pci_address(name: str, classes: Path = CLASSES) -> str | None:
     return None
 
 
+def iommu_group(name: str, classes: Path = CLASSES) -> dict[str, Any] | None:
+    """Its number, and the other devices in it; None where no IOMMU holds the device."""
+    device = (classes / name / "device").resolve()
+    for path in (device, device.parent):
+        group = path / "iommu_group"
+        if group.is_dir():
+            others = sorted(
+                member.name for member in (group / "devices").iterdir() if member.name != path.name
+            )
+            return {"number": group.resolve().name, "others": others}
+    return None
+
+
 def total_vfs(name: str, classes: Path = CLASSES) -> int:
     """How many virtual functions it can have; 0 without SR-IOV."""
     return _number(classes / name / "device/sriov_totalvfs") or 0

@@ -109,6 +109,12 @@ class TestNics:
         )
         assert board_nics.pci_address("eth0", net) == board_nics.pci_address("eth1", net) == "0000:00:05.0"
         assert board_nics.pci_address("eth9", net) is None
+        assert board_nics.iommu_group("eth0", net) is None
+        (tmp_path / "groups/7/devices/0000:00:01.0").mkdir(parents=True)
+        (tmp_path / "groups/7/devices/0000:00:05.0").mkdir()
+        (device / "iommu_group").symlink_to(tmp_path / "groups/7")
+        found = {"number": "7", "others": ["0000:00:01.0"]}
+        assert board_nics.iommu_group("eth0", net) == board_nics.iommu_group("eth1", net) == found
         assert (board_nics.total_vfs("eth0", net), board_nics.total_vfs("eth9", net)) == (7, 0)
         assert (board_nics.speed("eth0", net), board_nics.speed("eth1", net)) == (None, 10000)
 
@@ -117,7 +123,7 @@ class TestFindings:
     facts: dict[str, Any] = {  # noqa: RUF012 - read only
         "os": {"id": "debian", "version": "12"}, "kernel": "6.1.0-18-arm64", "arch": "aarch64", "cpus": 4,
         "memory_mib": 3900, "service_manager": "systemd", "connection_nic": "eth2", "clock_source": "arch_sys_counter",
-        "governors": ["performance"], "kernel_options_file": "/boot/config-6.1.0-18-arm64",
+        "iommu": {"groups": 0, "interrupt_remapping": True}, "governors": ["performance"], "kernel_options_file": "/boot/config-6.1.0-18-arm64",
         "features": board_facts.features({"CONFIG_BRIDGE": "m", "CONFIG_KVM": "y"}, "net/bridge/bridge.ko: x", set()),
         "nic": {"name": "eth0", "driver": "mvpp2", "pci_address": None, "speed_mbit": 10000, "up": True,
                 "carrier": True, "xdp_native": True, "sriov_total_vfs": 0},
@@ -138,7 +144,7 @@ class TestFindings:
         said = self.told(
             nic=None, kernel_options_file=None, governors=[], clock_source=None, connection_nic=None
         )
-        assert set(said) == {"system", "kernel options", "clock source", "frequency governor"}
+        assert set(said) == {"system", "IOMMU", "kernel options", "clock source", "frequency governor"}
         assert said["kernel options"].startswith("not kept on this board")
 
     @pytest.mark.parametrize(
@@ -153,6 +159,24 @@ class TestFindings:
     )
     def test_of_a_nic(self, changes: dict[str, Any], words: str) -> None:
         assert words in self.told(nic=self.facts["nic"] | changes)["measured NIC"]
+
+    @pytest.mark.parametrize(
+        ("iommu", "group", "words"),
+        [
+            ({"groups": 0, "interrupt_remapping": None}, None, "none in use"),
+            ({"groups": 9, "interrupt_remapping": True}, None, "9 groups, interrupt remapping on"),
+            (
+                {"groups": 9, "interrupt_remapping": False}, {"number": "7", "others": []},
+                "9 groups, eth0 is in group 7, alone, interrupt remapping off",
+            ),
+            (
+                {"groups": 9, "interrupt_remapping": True}, {"number": "7", "others": ["0000:00:01.0", "0000:01:00.1"]},
+                "eth0 is in group 7, with 0000:00:01.0, 0000:01:00.1, interrupt",
+            ),
+        ],
+    )  # fmt: skip
+    def test_of_the_iommu(self, iommu: dict[str, Any], group: dict[str, Any] | None, words: str) -> None:
+        assert words in self.told(iommu=iommu, nic=self.facts["nic"] | {"iommu_group": group})["IOMMU"]
 
 
 class TestFirstCode:
