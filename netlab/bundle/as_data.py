@@ -11,6 +11,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils.guests import GuestError, parse_board_address
@@ -50,11 +52,16 @@ def is_templated(value: Any) -> bool:
     return any(pattern.search(text) for _, text in strict_json.strings(value) for pattern, _ in _MARKS)
 
 
+@cache
+def _options(roles: Path) -> Mapping[str, Option]:
+    return read_role_options(roles)
+
+
 class Known:
     """The variables that an inventory may have: the testbed's own, and the options of the roles of this netlab."""
 
     def __init__(self) -> None:
-        self.options: Mapping[str, Option] = read_role_options(collection.find().root / "roles")
+        self.options = _options(collection.find().root / "roles")
 
     def problems(self, member: str, board: str, variables: Mapping[str, Any]) -> Iterator[Problem]:
         """What is wrong with a board's variables, each by itself."""
@@ -132,12 +139,15 @@ def refuse_first(bundle: str, problems: Iterable[Problem]) -> None:
 
 def _check_guests(bundle: str, place: str, board: BoardEntry) -> None:
     known = set(GuestEntry.model_fields)
+    least = {"name", "mac", "address", "vcpus", "memory_mib"}
     network = parse_board_address(str(board.variables["board_address"])).network
     found: set[str] = set()
     for number, guest in enumerate(board.guests):
         where = f"{place}: guests[{number}]"
-        if set(guest) != known:
-            raise OutsideSchema(bundle, f"a guest has the keys {', '.join(sorted(known))}", place=where)
+        if not least <= set(guest) <= known:
+            raise OutsideSchema(
+                bundle, "a guest has other keys", place=where, expected=f"{', '.join(sorted(known))}"
+            )
         bare = {key: value for key, value in guest.items() if key != "address"}
         definition = Definition("guest_list", mark([bare], Place(where)), board.name)
         refuse_first(bundle, definitions.wrong_value(definition))

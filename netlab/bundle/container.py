@@ -34,6 +34,8 @@ from netlab.bundle.refusals import (
 _END = struct.Struct("<4s4H2LH")  # end of central directory record (APPNOTE 4.3.16)
 _LOCAL = struct.Struct("<4s5H3L2H")  # local file header (4.3.7)
 _CHUNK = 256 * 1024
+_TAIL = 70_000  # the end, and the longest comment that there can be
+_KINDS = {stat.S_IFLNK: "link", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 _ENCRYPTED, _DESCRIPTOR, _UTF8 = 0x1, 0x8, 0x800
 
 
@@ -42,7 +44,7 @@ class Container:
     """An opened bundle whose list of members is sound."""
 
     path: str
-    archive: zipfile.ZipFile
+    stream: IO[bytes]
     members: dict[str, zipfile.ZipInfo]
 
     def read(self, name: str) -> bytes:
@@ -63,22 +65,33 @@ class Container:
 
     def _chunks(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
         """No more than the list says and the limits allow, whatever the compressed bytes would grow to."""
-        left = min(info.file_size, names.limit(info.filename))
+        left, packed, crc = info.file_size, info.compress_size, 0
+        engine = zlib.decompressobj(-15) if info.compress_type == zipfile.ZIP_DEFLATED else None
+        self.stream.seek(info.header_offset + _LOCAL.size + len(info.filename))  # there is no extra field
+        rest = b""
         try:
-            with self.archive.open(info) as stream:
-                while chunk := stream.read(_CHUNK):
-                    left -= len(chunk)
-                    if left < 0:
-                        raise Bomb(self.path, "it grows larger than its list says", place=info.filename)
-                    yield chunk
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+            while packed or rest:
+                read = rest or self.stream.read(min(_CHUNK, packed))
+                packed -= 0 if rest else len(read)
+                chunk = read if engine is None else engine.decompress(read, _CHUNK)
+                rest = b"" if engine is None else engine.unconsumed_tail
+                if not read or (engine is not None and engine.unused_data):
+                    raise TornZip(self.path, "it ends before its bytes do", place=info.filename)
+                left -= len(chunk)
+                if left < 0:
+                    raise Bomb(self.path, "it grows larger than the list says", place=info.filename)
+                crc = zlib.crc32(chunk, crc)
+                yield chunk
+        except (zlib.error, OSError) as error:
             raise TornZip(self.path, f"it cannot be unpacked: {error}", place=info.filename) from None
-        if left != 0:
-            raise TornZip(self.path, "it is smaller than its list says", place=info.filename)
+        if left or (engine is not None and not engine.eof):
+            raise TornZip(self.path, "it is smaller than the list says", place=info.filename)
+        if crc != info.CRC:
+            raise TornZip(self.path, "its CRC is not the one in the list", place=info.filename)
 
 
-def open_container(path: Path) -> tuple[Container, IO[bytes]]:
-    """The members' list, checked; the stream is the caller's to close."""
+def open_container(path: Path) -> Container:
+    """The members' list, checked; its stream is the caller's to close."""
     shown = str(path)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would wait for ever
@@ -87,7 +100,7 @@ def open_container(path: Path) -> tuple[Container, IO[bytes]]:
         raise NotABundle(shown, f"it cannot be read: {words}") from None
     stream = os.fdopen(handle, "rb")
     try:
-        return _checked(shown, stream), stream
+        return _checked(shown, stream)
     except BaseException:
         stream.close()
         raise
@@ -99,54 +112,57 @@ def _checked(path: str, stream: IO[bytes]) -> Container:
         raise NotABundle(path, "this is not a file")
     if told.st_size > limits.FILE_BYTES:
         raise TooLarge(path, f"it has {told.st_size} bytes", expected=f"at most {limits.FILE_BYTES} bytes")
-    start = _check_ends(path, stream, told.st_size)
+    if not told.st_size:
+        raise NotABundle(path, "it is empty")
+    if told.st_size < _LOCAL.size:
+        raise NotABundle(path, f"it has {told.st_size} bytes, which is no bundle")
+    start, count = _check_ends(path, stream, told.st_size)
     try:
-        archive = zipfile.ZipFile(stream)
-        infos = archive.infolist()
+        infos = zipfile.ZipFile(stream).infolist()
     except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError, OSError) as error:
         raise TornZip(path, f"the list of its members cannot be read: {error}") from None
+    if len(infos) != count:
+        raise TornZip(path, f"it says that it has {count} members, and lists {len(infos)}")
     for info in infos:
         _check_member(path, info)
     names.check_unique(path, [info.orig_filename for info in infos])
     _check_layout(path, stream, infos, start)
     _check_sizes(path, infos)
-    return Container(path, archive, {info.filename: info for info in infos})
+    return Container(path, stream, {info.filename: info for info in infos})
 
 
-def _check_ends(path: str, stream: IO[bytes], size: int) -> int:
-    """First and last bytes; where the list of members begins."""
+def _check_ends(path: str, stream: IO[bytes], size: int) -> tuple[int, int]:
+    """First and last bytes; where the list of members begins, and how many it has."""
     head = stream.read(4)
+    stream.seek(max(0, size - _TAIL))
+    tail = stream.read()
+    at = tail.rfind(b"PK\x05\x06")
     if head[:2] != b"PK":
-        inside = _END.size <= size and _has_end(stream, size)
-        if inside:
+        if at >= 0:
             raise HiddenData(path, "something stands before the first member")
         raise NotABundle(path, "this is not a zip file")
-    if size < _END.size:
-        raise TornZip(path, "it is cut off")
-    stream.seek(size - _END.size)
-    mark, disk, list_disk, here, count, length, start, comment = _END.unpack(stream.read(_END.size))
-    if mark != b"PK\x05\x06":
-        if _has_end(stream, size):
-            raise HiddenData(path, "something stands behind the end of the zip, or it has a comment")
-        raise TornZip(path, "its end is not there: it is cut off")
+    if at < 0 or len(tail) - at < _END.size:
+        raise TornZip(
+            path, "it is cut off: its end is not there" if at < 0 else "it is cut off within its end"
+        )
+    _, disk, list_disk, here, count, length, start, comment = _END.unpack(tail[at : at + _END.size])
+    if comment and at + _END.size + comment == len(tail):
+        raise HiddenData(path, "the zip has a comment")
+    if at + _END.size != len(tail):
+        raise HiddenData(path, "something stands behind the end of the zip")
     if 0xFFFF in (here, count) or 0xFFFFFFFF in (length, start):
         raise TooLarge(path, "it says that it is larger than 4 GiB, or has more than 65534 members (zip64)")
     if disk or list_disk or here != count:
         raise ForeignFeature(path, "it is one of several parts")
-    if comment:
-        raise HiddenData(path, "the zip has a comment")
+    if not count:
+        raise NotABundle(path, "it has no members")
     if count > limits.MEMBERS:
         raise TooLarge(path, f"it has {count} members", expected=f"at most {limits.MEMBERS} members")
     if start + length != size - _END.size:
         raise TornZip(path, "the list of its members is not where the end says it is")
     if length > count * (46 + 4 * limits.NAME_BYTES + 1024):
         raise TooLarge(path, "the list of its members is too large for so many members")
-    return int(start)
-
-
-def _has_end(stream: IO[bytes], size: int) -> bool:
-    stream.seek(max(0, size - 70_000))
-    return b"PK\x05\x06" in stream.read(70_000)
+    return int(start), int(count)
 
 
 def _check_member(path: str, info: zipfile.ZipInfo) -> None:
@@ -154,10 +170,9 @@ def _check_member(path: str, info: zipfile.ZipInfo) -> None:
     name = info.orig_filename  # `filename` ends at a NUL
     mode = info.external_attr >> 16
     kind = stat.S_IFMT(mode)
-    if stat.S_ISLNK(mode):
-        raise NotAFile(path, "a member is a link", place=ascii(name)[1:-1][:80])
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise NotAFile(path, "a member is a device, a pipe or a socket", place=ascii(name)[1:-1][:80])
+        what = _KINDS.get(kind, "device")
+        raise NotAFile(path, f"a member is a {what}", place=ascii(name)[1:-1][:80])
     names.check_safe(path, name)
     if name.endswith("/") or kind == stat.S_IFDIR or info.external_attr & 0x10:
         raise NotAFile(path, "a member is a folder", place=name)
@@ -172,7 +187,8 @@ def _check_member(path: str, info: zipfile.ZipInfo) -> None:
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ForeignFeature(path, f"a member is compressed by method {info.compress_type}", place=name)
     if info.extra or info.comment:
-        raise ForeignFeature(path, "a member has an extra field or a comment", place=name)
+        what = "an extra field" if info.extra else "a comment"
+        raise ForeignFeature(path, f"a member has {what}", place=name)
 
 
 def _check_layout(path: str, stream: IO[bytes], infos: list[zipfile.ZipInfo], start: int) -> None:

@@ -52,7 +52,7 @@ def metadata(
         "license": {"@id": "#license"},
         "keywords": "network latency, virtualization, reproducibility",
         "hasPart": [{"@id": name} for name in parts],
-        "mentions": [{"@id": "#run"}],
+        "mentions": {"@id": "#run"},
     }
     graph: list[dict[str, Any]] = [
         {
@@ -95,7 +95,7 @@ def _action(header: Header, started: str, finished: str | None) -> dict[str, Any
         "instrument": {"@id": _NETLAB},
         "object": [{"@id": names.PLAN}, {"@id": names.INVENTORY}],
         "startTime": started,
-        "result": [{"@id": names.TRIALS}] if header.results else [{"@id": names.PLAN}],
+        "result": {"@id": names.TRIALS if header.results else names.PLAN},
     }
     return {**made, "endTime": finished} if finished else made
 

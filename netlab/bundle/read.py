@@ -89,8 +89,8 @@ class Bundle:
 @contextmanager
 def opened(path: str | Path) -> Iterator[Bundle]:
     """The bundle in a file, as long as the block lasts. Raises BundleRefused."""
-    held, stream = container.open_container(Path(path))
-    with stream, tempfile.TemporaryDirectory(prefix="netlab-bundle-") as private:  # mode 0700
+    held = container.open_container(Path(path))
+    with held.stream, tempfile.TemporaryDirectory(prefix="netlab-bundle-") as private:  # mode 0700
         yield _Reader(held, Path(private)).bundle()
 
 
@@ -105,7 +105,6 @@ class _Reader:
         self._check_members(header)
         run = self.private / "results" / header.run if header.results else None
         self._unpack(run)
-        self.held.archive.close()
 
         boards = self._model(names.INVENTORY, BOARDS)
         as_data.check_boards(self.path, names.INVENTORY, boards)
@@ -149,11 +148,16 @@ class _Reader:
 
     def _header(self) -> Header:
         """First of all, because a newer netlab may have other members."""
-        if names.HEADER not in self.held.members:
+        if names.HEADER not in self.held.members and names.SUMS not in self.held.members:
             raise NotABundle(self.path, f"this zip is no bundle: it has no {names.HEADER}")
         value = self._parsed(names.HEADER, self.held.read(names.HEADER))
         version = value.get("schema_version") if isinstance(value, dict) else None
-        if isinstance(version, int) and not isinstance(version, bool) and version > SCHEMA_VERSION:
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            raise OutsideSchema(
+                self.path, "this is no schema version", place=f"{names.HEADER}: schema_version",
+                expected=f"{SCHEMA_VERSION}, not {ascii(version)[:30]}",
+            )  # fmt: skip
+        if version > SCHEMA_VERSION:
             made = value.get("netlab")
             by = (
                 f" by netlab {made:.30}"
@@ -231,8 +235,10 @@ class _Reader:
                 self._contradicts(place, f"block {entry.block} is not in its place")
             before = entry.block
             conditions = scenarios.get(entry.scenario)
-            if entry.topology not in plan.topologies or conditions is None:
-                self._contradicts(place, "the trial is not one of the plan")
+            if entry.topology not in plan.topologies:
+                self._contradicts(place, f"the plan has no topology {entry.topology}")
+            if conditions is None:
+                self._contradicts(place, f"the plan has no scenario {entry.scenario}")
             if conditions and entry.condition not in conditions:
                 self._contradicts(place, "the plan has no such condition")
             if (entry.instrument, entry.parameters) not in instruments:
@@ -342,6 +348,8 @@ class _Reader:
             first = error.errors(include_url=False)[0]
             steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"])
             message = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"]
+            if first["type"] == "string_pattern_mismatch":
+                message = f"{ascii(first['input'])[:60]} cannot stand here"
             raise OutsideSchema(
                 self.path, message, place=f"{place}: {ascii(steps)[1:-1].lstrip('.')}"[:200]
             ) from None
