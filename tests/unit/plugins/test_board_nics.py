@@ -123,7 +123,8 @@ class TestFindings:
     facts: dict[str, Any] = {  # noqa: RUF012 - read only
         "os": {"id": "debian", "version": "12"}, "kernel": "6.1.0-18-arm64", "arch": "aarch64", "cpus": 4,
         "memory_mib": 3900, "service_manager": "systemd", "connection_nic": "eth2", "clock_source": "arch_sys_counter",
-        "iommu": {"groups": 0, "interrupt_remapping": True}, "governors": ["performance"], "kernel_options_file": "/boot/config-6.1.0-18-arm64",
+        "iommu": {"groups": 0, "interrupt_remapping": True}, "governors": ["performance"],
+        "kernel_options_file": "/boot/config-6.1.0-18-arm64",
         "features": board_facts.features({"CONFIG_BRIDGE": "m", "CONFIG_KVM": "y"}, "net/bridge/bridge.ko: x", set()),
         "nic": {"name": "eth0", "driver": "mvpp2", "pci_address": None, "speed_mbit": 10000, "up": True,
                 "carrier": True, "xdp_native": True, "sriov_total_vfs": 0},
