@@ -17,6 +17,7 @@ from netlab.cli import (
     destroy,
     export,
     init,
+    pins,
     query,
     report,
     reproduce,
@@ -80,6 +81,7 @@ for module in (
     query,
     export,
     reproduce,
+    pins,
     runs,
     destroy,
 ):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from netlab.cli.options import DEFAULT_INVENTORY, BreakLock, Inventory, Topology, Verbose, Wait
+from netlab.cli.options import DEFAULT_INVENTORY, BreakLock, Inventory, Map, Topology, Verbose, Wait
 
 
 def command(
@@ -24,6 +24,16 @@ def command(
     diff: Annotated[
         bool, typer.Option("--diff", envvar="NETLAB_DIFF", help="Print each change of each board.")
     ] = False,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            envvar="NETLAB_ON",
+            metavar="DIR",
+            help="Your inventory, where -i is somebody else's: boards and NICs are yours, guests and settings theirs.",
+        ),
+    ] = None,
+    map_: Map = None,
     wait: Wait = None,
     break_lock: BreakLock = False,
     verbose: Verbose = False,
@@ -34,10 +44,14 @@ def command(
     """
     from netlab.cli import inputs, present
     from netlab.cli.session import Claim, session
+    from netlab.inventory.mapping import as_variables
 
     name = inputs.topology_name(topology)
-    boards = inputs.checked_inventory(inventory, guests)
-    variables: dict[str, Any] = {"testbed_topology": name}
+    if on is None and not map_:
+        boards = inputs.checked_inventory(inventory, guests)
+    else:
+        boards = inputs.mapped_inventory(inventory, on or DEFAULT_INVENTORY, map_ or (), guests)
+    variables: dict[str, Any] = {**as_variables(boards.settings), "testbed_topology": name}
     if guests is not None:
         variables["guest_count"] = guests
     with session(boards, verbose=verbose, claim=Claim(wait, break_lock)) as work:

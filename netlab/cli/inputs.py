@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,24 @@ def checked_inventory(
     for warning in loaded.warnings if settings is None else ():
         typer.echo(f"netlab: warning: {warning}", err=True)
     return loaded
+
+
+def mapped_inventory(theirs: str, mine: str, wanted: Sequence[str], guests: int | None = None) -> Inventory:
+    """Ours, with what it takes over from theirs, which is read as data and never handed to Ansible."""
+    from netlab import inventory
+    from netlab.inventory.mapping import asked, check_settings, described, mapped
+
+    asked_for = asked(wanted)
+    roles = collection.find().root / "roles"
+    their_boards = described(inventory.load(inventory_path(theirs), roles_dir=roles).rendered())
+    plain = checked_inventory(mine)
+    found = mapped(their_boards, described(plain.rendered()), asked_for)
+    check_settings(found.settings, plain.boards, theirs)
+    for their, our in found.boards.items():
+        typer.echo(f"netlab: {our} stands for {their}", err=True)
+    for note in found.notes:
+        typer.echo(f"netlab: {note}", err=True)
+    return checked_inventory(mine, guests, found.settings)
 
 
 def inventory_path(wanted: str) -> str:

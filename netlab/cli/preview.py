@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from netlab.analysis.environment import in_words
 from netlab.analysis.environment_places import mapping
 from netlab.analysis.pins import Other, others
 from netlab.cli.session import Session
@@ -119,10 +120,8 @@ class Preview:
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.trials} trials of {', '.join(self.topologies)}, in their order"
-        taken = {name: own for own in self.mapped.settings.values() for name in own for own in [own[name]]}
-        if taken:
-            told = (f"{name}: {value}" for name, value in sorted(taken.items()) if value != [])
-            yield f"taken over from theirs: {', '.join(told)}"
+        if taken := self._taken_over():
+            yield f"taken over from theirs: {', '.join(taken)}"
         yield from self.mapped.notes
         yield from self.cannot
         if self.looked.silent:
@@ -135,6 +134,16 @@ class Preview:
                 yield f"  and {len(different) - _SHOWN} more; --json has all"
         elif not self.looked.silent:
             yield "kernel, packages and the guests' image are the same as theirs"
+
+    def _taken_over(self) -> list[str]:
+        """Each setting once, where boards differ with the boards."""
+        by_setting: dict[str, list[str]] = {}
+        for board, own in self.mapped.settings.items():
+            for name, value in sorted(own.items()):
+                if value != []:
+                    by_setting.setdefault(f"{name} {in_words(value)}", []).append(board)
+        several = len(self.mapped.settings) > 1
+        return [f"{said} ({', '.join(boards)})" if several else said for said, boards in by_setting.items()]
 
     def _pairs(self) -> list[tuple[str, str, str]]:
         return [(board.role, board.name, self.mapped.boards[board.name]) for board in self.theirs]

@@ -45,7 +45,7 @@ class Reproduction:
         """Changes nothing."""
         topologies = list(dict.fromkeys(str(spec["topology"]) for spec in self.repeated.order))
         looked = look(work, topologies, benching.versions(), __version__)
-        told = theirs.manifest(self.bundle, self.mapped.boards)
+        told = theirs.manifest(self.bundle, self.mapped.boards, looked.manifest)
         return Preview(
             self.theirs, work.inventory, self.mapped, told, looked, topologies, len(self.repeated.order)
         )
@@ -56,10 +56,8 @@ class Reproduction:
         if their_run is None:
             benching.show(mine, json=self.json)
             return
-        manifests = (
-            theirs.manifest(self.bundle, self.mapped.boards),
-            mine.manifest.model_dump(mode="json"),
-        )
+        own = mine.manifest.model_dump(mode="json")
+        manifests = (theirs.manifest(self.bundle, self.mapped.boards, own), own)
         names = (self.bundle.run_name, mine.name)
         found = verdicts.result(their_run, mine, self.mapped.boards, self.margin, manifests, names)
         if self.json:

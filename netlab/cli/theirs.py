@@ -7,7 +7,8 @@ inventory's own checks have let through.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,8 +82,11 @@ def run(bundle: Bundle) -> RunStore | None:
     return None if bundle.run is None else RunStore.open(bundle.run.parent, bundle.run.name)
 
 
-def manifest(bundle: Bundle, names: Mapping[str, str]) -> dict[str, Any]:
-    """What a run's manifest would say of their boards, each called as the one of ours that stands for it."""
+def manifest(bundle: Bundle, names: Mapping[str, str], mine: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's manifest would say of their boards, each called as the one of ours that stands for it.
+
+    `mine`: our manifest, which tells what stood where an export has put an alias.
+    """
     told = {
         "netlab": bundle.run_netlab,
         "plan": bundle.plan.as_dict(),
@@ -90,7 +94,9 @@ def manifest(bundle: Bundle, names: Mapping[str, str]) -> dict[str, Any]:
         "guest_image": bundle.guest_images,
         **bundle.environment,
     }
-    return renamed(told, names)
+    aliases = [alias for redaction in bundle.redactions for alias in redaction.aliases if alias]
+    found: dict[str, Any] = read_back(renamed(told, names), mine, aliases)
+    return found
 
 
 def renamed(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
@@ -111,3 +117,28 @@ def _named(by_board: Any, names: Mapping[str, str]) -> dict[str, Any]:
         if isinstance(by_board, Mapping)
         else {}
     )
+
+
+def read_back(told: Any, mine: Any, aliases: Sequence[str]) -> Any:
+    """What an export has replaced is no difference: a text that fits ours but for its aliases becomes ours."""
+    if isinstance(told, Mapping) and isinstance(mine, Mapping):
+        return {key: read_back(item, mine.get(key), aliases) for key, item in told.items()}
+    if isinstance(told, list) and isinstance(mine, list) and len(told) == len(mine):
+        return [read_back(*both, aliases) for both in zip(told, mine, strict=True)]
+    if isinstance(told, str) and isinstance(mine, str) and any(alias in told for alias in aliases):
+        return mine if _fits(told, mine, aliases) else told
+    return told
+
+
+def _fits(told: str, mine: str, aliases: Sequence[str]) -> bool:
+    """Whether one text is the other with something in the place of each alias, in time linear in the text."""
+    parts = re.split("|".join(re.escape(alias) for alias in sorted(aliases, key=len, reverse=True)), told)
+    if not (mine.startswith(parts[0]) and mine[len(parts[0]) :].endswith(parts[-1])):
+        return False
+    at, end = len(parts[0]), len(mine) - len(parts[-1])
+    for part in parts[1:-1]:
+        found = mine.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return at <= end

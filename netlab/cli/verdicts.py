@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from netlab.analysis import environment, ranks, reproduction
+from netlab.analysis.environment_places import mapping
 from netlab.analysis.ordering import Ordering, ordering
 from netlab.analysis.reproduction import CONFIDENCE, Reproduced, Verdict
 from netlab.analysis.source import Run
 from netlab.report.row import Interval
 from netlab.report.table import WIDEST, terminal_width
-from netlab.report.text import NOTHING, ascii_safe, figure, one_line, wrapped
+from netlab.report.text import NOTHING, ascii_safe, figure, one_line, shortened, wrapped
 
 HEADERS = (
     "topology",
@@ -77,6 +78,7 @@ class Result:
         parts += [wrapped(text, width, "  ", "") for verdict, text in MEANINGS.items() if verdict in told]
         parts += [wrapped(text, width, "  ", "") for text in self._relative()]
         parts.append("\n".join(wrapped(text, width, "  ", "") for text in self._ordering()))
+        parts += [wrapped(text, width, "  ", "") for text in self._busy()]
         parts.append(self._causes(width))
         return ascii_safe("\n\n".join(parts))
 
@@ -130,11 +132,23 @@ class Result:
                 f"{_percent(pair.mine)} in yours ({what})"
             )
 
+    def _busy(self) -> Iterator[str]:
+        """Blocks that began on a machine that was not quiet: their figures are of that, too."""
+        for whose, manifest in (("theirs", self.theirs_manifest), ("yours", self.mine_manifest)):
+            blocks = mapping(mapping(manifest.get("environment")).get("blocks"))
+            busy = [
+                block
+                for block, boards in blocks.items()
+                if any(mapping(told).get("quiet") is False for told in mapping(boards).values())
+            ]
+            if busy:
+                yield f"Not quiet: in {whose}, {len(busy)} of {len(blocks)} blocks began on a busy machine."
+
     def _causes(self, width: int) -> str:
         lines = environment.summary(self.theirs_manifest, self.mine_manifest)
         left = len(lines) - SHOWN
         told = [*lines[:SHOWN], *([f"and {left} more; --json has all"] if left > 0 else [])]
-        causes = "\n".join(wrapped(one_line(line), width, "     ", "  ") for line in told)
+        causes = "\n".join(wrapped(shortened(one_line(line)), width, "     ", "  ") for line in told)
         return f"What differs around them, theirs against yours, most likely causes first:\n{causes}"
 
 

@@ -78,9 +78,7 @@ def mapped(
     wanted = wanted or {}
     problems = list(_wrong(theirs, mine, wanted))
     if problems:
-        raise InvalidInput(
-            problems, hint="netlab reproduce FILE --dry-run   (shows who would stand for whom)"
-        )
+        raise InvalidInput(problems, hint="without --map duts stand for duts and peers for peers, in order")
     found: dict[str, str] = {}
     for role in ("dut", "peer"):
         own, ours = ([board for board in boards if board.role == role] for boards in (theirs, mine))
