@@ -47,11 +47,7 @@ def printable(text: str) -> str:
 
 
 def _written_out(found: re.Match[str]) -> str:
-    return (
-        found[0].encode("ascii", "backslashreplace").decode()
-        if found[0] > "\x7f"
-        else f"\\x{ord(found[0]):02x}"
-    )
+    return f"\\u{ord(found[0]):04x}"  # as JSON takes it, too
 
 
 def without_figures(text: str) -> str:
