@@ -103,7 +103,7 @@ def compare(before: Look, now: Look) -> list[dict[str, str]]:
     """What is not as it was: ``what``, and ``why`` where it is none of our doing, else an empty string. Pure."""
     found = [*_of_links(before["links"], now["links"])]
     # a record of an earlier version has no devices
-    found += _of_devices(before.get("devices", {}), now["devices"])
+    found += _of_devices(before.get("devices", {}), now.get("devices", {}))
     for kind, ours in (
         ("mounts", "netlab-testbed"),
         ("pins", "netlab-testbed"),

@@ -16,6 +16,7 @@ LINK = {
 }  # fmt: skip
 BEFORE: dict[str, Any] = {
     "links": {"eth1": LINK}, "mounts": ["/", "/run"], "pins": [], "namespaces": [], "programs": [], "files": [],
+    "devices": {},
 }  # fmt: skip
 
 
