@@ -98,6 +98,9 @@ def open_container(path: Path) -> Container:
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise NotABundle(shown, f"it cannot be read: {words}") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise NotABundle(shown, "this is not a file")
     stream = os.fdopen(handle, "rb")
     try:
         return _checked(shown, stream)
@@ -108,8 +111,6 @@ def open_container(path: Path) -> Container:
 
 def _checked(path: str, stream: IO[bytes]) -> Container:
     told = os.fstat(stream.fileno())
-    if not stat.S_ISREG(told.st_mode):
-        raise NotABundle(path, "this is not a file")
     if told.st_size > limits.FILE_BYTES:
         raise TooLarge(path, f"it has {told.st_size} bytes", expected=f"at most {limits.FILE_BYTES} bytes")
     if not told.st_size:

@@ -103,7 +103,7 @@ class Redactor:
             return self.text(value, versions=versions)
         if isinstance(value, Mapping):
             return {
-                self.text(str(key), versions=True): (
+                self.text(str(key)): (
                     self._withhold(item) if patterns.is_secret_key(str(key)) else
                     self.value(item, versions=versions or str(key) in _VERSIONS)
                 )
@@ -158,7 +158,7 @@ class Redactor:
             made = patterns.UUID.sub(lambda found: self.aliases.token("machine-id", found[0].lower()), made)
             made = patterns.IPV6.sub(self._ipv6, made)
         made = patterns.NIC_WITH_MAC.sub(self._nic, made)
-        if not versions:
+        if not versions or any(address in made for address in self.identities.addresses):
             made = patterns.IPV4.sub(self._ipv4, made)
         if self._name is not None:
             made = self._name.sub(lambda found: self._named(found[0]), made)
@@ -195,7 +195,10 @@ class Redactor:
         try:
             ipaddress.ip_address(name)
         except ValueError:
-            return self._named(name) if name.lower() in self._kinds else self.board(name)
+            if name.lower() in self._kinds:
+                return self._named(name)
+            known = self._name is not None and self._name.search(name)
+            return name if known else self.board(name)  # what is known of it is replaced below
         return name  # the rules for addresses come next
 
     def _without_paths(self, text: str) -> str:
@@ -259,7 +262,8 @@ class Redactor:
             self.aliases.alias(role, name)  # numbered as the inventory has them, not as they are met
         for kind, items in (
             ("guest", [name for name in known.guests if not _is_made(name)]),
-            ("host", known.hosts),
+            # arm1.lab.example is the board arm1, and a domain
+            ("host", [name for name in known.hosts if name.partition(".")[0] not in known.boards]),
             ("controller", known.controllers),
             ("user", known.users),
             ("domain", known.domains()),

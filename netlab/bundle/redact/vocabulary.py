@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
+import yaml
+
 from netlab import collection
 from netlab.plan import Plan
 from netlab.results.columns import VIEWS
@@ -36,7 +38,8 @@ def _words() -> frozenset[str]:
     for columns in VIEWS.values():
         found.update(column.name for column in columns)
     keys = resources.files("netlab.analysis").joinpath("environment_keys.yml").read_text(encoding="utf-8")
-    found.update(re.findall(r"[a-z][a-z0-9_]+", keys.lower()))
+    for places in yaml.safe_load(keys):
+        found.update(word for place in places["keys"] for word in place.lower().split("/"))
     known = collection.find()
     for name in (*known.topologies(), *known.instruments()):
         found.add(name)
