@@ -115,7 +115,7 @@ class Outcome:
         if not event.item:
             self.running.pop(event.board, None)
             self.changed += event.changed
-            self.undoable += event.changed and not event.inert
+            self.undoable += (event.changed or bool(event.result.get("undoable"))) and not event.inert
         report = event.result.get(REPORT_KEY) or (event.result.get("ansible_facts") or {}).get(REPORT_KEY)
         if isinstance(report, Mapping):
             self.reports[event.board] = dict(report)

@@ -85,6 +85,10 @@ testbed_report:
     - C(why) is empty where it is left of this testbed. C(residue) is null where there was nothing to undo.
   type: dict
   returned: with V(state=absent)
+undoable:
+  description: Whether something is to be undone where the deploy goes no further, with V(state=open).
+  type: bool
+  returned: with V(state=open)
 unlocked:
   description: Boards whose locks were given back.
   type: list
@@ -232,9 +236,9 @@ def main() -> None:
             else:
                 with ledger.alone():
                     timely(module.params["ticket"])
-                    changed = armed(module)
-                    undone, other = opened(module, ledger)
-                    changed = changed or other
+                    # a deploy that finds nothing to change has changed nothing, once it has confirmed that
+                    told["undoable"] = armed(module)
+                    undone, changed = opened(module, ledger)
         elif state == "ready" and not module.check_mode:
             facts = {**module.params["facts"], "topology": module.params["topology"]}
             with ledger.alone():

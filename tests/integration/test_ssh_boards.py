@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boards over SSH, signed in to by a user who is not root and may sudo: what only there can be seen."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.ssh_board import SshLab, ssh_lab
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.slow,
+    pytest.mark.needs("unshare", "tini", "ssh", "ssh-keygen", "netserver", "ethtool"),
+    pytest.mark.timeout(400),
+]
+
+LOCK = "/var/lib/netlab-testbed-locks/this.json"
+OURS = ("/run/netlab-testbed", "/var/lib/netlab-testbed", "/var/lib/netlab-testbed-locks")
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[SshLab]:
+    with ssh_lab("ssb", user="ada") as made:
+        yield made
+
+
+def found(lab: SshLab, board: str, *words: str) -> list[str]:
+    """Below our folders, what find(1) finds of these words; as mode, owner and path."""
+    command = ["find", *OURS, *words, "-printf", "%m %u %p\\n"]
+    return lab.inside(board, "sh", "-c", f"{' '.join(map(quoted, command))} 2>/dev/null || true").splitlines()
+
+
+def quoted(word: str) -> str:
+    return f"'{word}'"
+
+
+def locked(lab: SshLab) -> bool:
+    return all(lab.inside(board, "sh", "-c", f"ls {LOCK} 2>/dev/null || true") for board in lab.boards)
+
+
+def test_one_deploy_at_a_time(lab: SshLab) -> None:
+    """Each board keeps its lock itself, and the second command finds it there."""
+    first = lab.start("deploy", "-t", "host")
+    end = time.monotonic() + 60
+    while not locked(lab):
+        assert first.poll() is None, first.communicate()
+        assert time.monotonic() < end, "it never took the locks"
+        time.sleep(0.02)
+    said = lab.call("deploy", "-t", "host", status=3)
+    assert f"{lab.dut}, {lab.peer}: in use by " in said
+    assert f"(pid {first.pid}) since 2" in said
+    for board in lab.boards:
+        assert lab.inside(board, "stat", "-c", "%a %U", LOCK).split() == ["600", "root"]
+        holder = json.loads(lab.inside(board, "cat", LOCK))
+        assert holder["pid"] == first.pid
+        assert holder["deploy"]
+    status, said = lab.end(first)
+    assert status == 0, said
+    assert not locked(lab)
+    lab.call("destroy")
+
+
+def test_a_module_that_comes_after_the_destroy_changes_nothing(lab: SshLab) -> None:
+    before = lab.inside(lab.dut, "ip", "-details", "link")
+    ticket = {"board": "", "deploy": "a deploy of before"}
+    result = lab.module(lab.dut, "link", links=[{"name": "eth1", "mtu": 1400}], ticket=ticket)
+    assert "has ended, or somebody else has the board: nothing is changed" in result["msg"]
+    assert lab.inside(lab.dut, "ip", "-details", "link") == before
+    assert found(lab, lab.dut) == []
+
+
+@pytest.mark.guest
+@pytest.mark.needs("libvirtd", "qemu-img", "virsh")
+def test_a_guest_for_who_may_sudo_and_for_nobody_else(lab: SshLab) -> None:
+    before = {board: lab.inside(board, "ip", "-br", "address") for board in lab.boards}
+    said = lab.call("deploy", "-t", "tap")
+    assert "tap is deployed on 2 boards, 1 guest" in said
+    assert "running" in lab.call("status")
+    for board in lab.boards:
+        folders = found(lab, board, "-maxdepth", "0")
+        assert folders
+        assert {line.partition(" /")[0] for line in folders} == {"700 root"}
+        open_to_all = found(lab, board, "-perm", "/0077", "!", "-type", "l")
+        assert open_to_all == [], "only in folders that nobody enters may a program leave such a thing"
+    # what she has herself is hers, and what she cannot do without sudo stays so
+    done = lab.ssh(lab.dut, "cat /var/lib/netlab-testbed/ledger/topology.json; ls /run/netlab-testbed")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr.count("Permission denied") == 2
+    guests = lab.ssh(
+        lab.dut, "virsh --readonly -c qemu:///system list --name; virsh -c qemu:///system list --name"
+    )
+    assert "guest1" not in guests.stdout, guests
+    said = lab.call("destroy")
+    assert "nothing of netlab is left on 2 boards" in said
+    assert {board: lab.inside(board, "ip", "-br", "address") for board in lab.boards} == before
