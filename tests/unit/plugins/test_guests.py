@@ -187,7 +187,7 @@ def test_guests_are_complete_distinct_and_stable(lists: list[list[dict[str, Any]
                 key: guest[key].split("/")[0] if key == "address" else guest[key] for key in entry
             } == entry
         for guest in guests:
-            assert tuple(guest) == GUEST_KEYS
+            assert tuple(guest) == tuple(key for key in GUEST_KEYS if key != "pci_device")
             assert check_mac(guest["mac"]) == guest["mac"]
             assert ipaddress.ip_interface(guest["address"]).network == ipaddress.ip_network("192.0.2.0/24")
         for key in ("name", "mac", "address"):
@@ -211,3 +211,22 @@ def test_the_filter_says_which_guest_and_why() -> None:
     assert expand_filter([], 1, BOARD, dut="board1") == expand()
     with pytest.raises(AnsibleFilterError, match="guest 2: 'x y' cannot name a guest"):
         expand_filter([{}, {"name": "x y"}], 1, BOARD, dut="board1")
+
+
+def test_a_device_is_kept_as_sysfs_writes_its_address() -> None:
+    given_list = [{"pci_device": "0000:0A:1F.7"}, {}]
+    first, second = expand_guests(given_list, 0, BOARD, dut="board1")
+    assert first["pci_device"] == "0000:0a:1f.7"
+    assert "pci_device" not in second
+
+
+@pytest.mark.parametrize("device", [70.0, "01:10.0", "0000:01:20.0", "0000:01:10.8", "0000:01:10.0\n"])
+def test_what_is_no_pci_address_is_told(device: object) -> None:
+    with pytest.raises(GuestError, match="is not the address of a PCI device"):
+        expand_guests([{"pci_device": device}], 0, BOARD, dut="board1")
+
+
+def test_a_device_is_one_guests() -> None:
+    given_list = [{"pci_device": "0000:01:00.0"}, {"pci_device": "0000:01:00.0"}]
+    with pytest.raises(GuestError, match="is the PCI device of guests 1 and 2"):
+        expand_guests(given_list, 0, BOARD, dut="board1")
