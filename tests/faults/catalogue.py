@@ -1,5 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every fault at every moment that is tried. What a moment is called: see hooks/board/fault_gate.py."""
+"""Every fault at every moment that is tried. What a moment is called: see hooks/board/fault_gate.py.
+
+What is not tried again, and why:
+
+- kill -9 of netlab and of ansible are tried at each boundary of a deploy's tasks, of a destroy's and of a bench's
+  trials. Of the interrupts (once, twice, ten times) one in its turn: they differ in how often the rollback is pressed,
+  and that is the same rollback of the same ledger at two boundaries that follow each other.
+- Inside each step of a module, on both sides of the change, the module is killed, in every topology. All else that can
+  happen there is tried on both sides in `host`; elsewhere one thing at each step, in its turn, before the change: what
+  follows reads the ledger, which says the same on both sides, and each undo is the same for a change never made.
+- A destroy of other topologies replays the entries by the same loop, so it is `host` that has all faults at each entry;
+  tap with a guest stands for libvirt's undos.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Boundaries of tasks, one more than tasks; steps of modules by board, as far as no guest is needed. Counted once, by
-# hand: a moment that is no longer reached fails its test, but a task more is not tried until it is counted here.
+# hand: test_every_moment_is_counted looks whether a deploy comes by others, and is part of the whole.
 DEPLOY_TASKS = 24
 DESTROY_TASKS = 4
 STEPS = {
@@ -19,16 +31,27 @@ STEPS = {
     "xdp": {"dut": 9},
     "user": {"dut": 3},
 }
-SIGNALS = ("kill -9 netlab", "kill -9 ansible", "SIGINT", "SIGINT x2", "SIGINT x10")
+WRITES = {"deploy": 4, "destroy": 5}  # of the dut's ledger, for host
+BENCH_TRIALS = range(34, 44)  # tasks of a bench of host, from the first that measures to its end
+GUEST_TRIAL = 48  # the task that measures in a guest, of tap
+LINES = 2  # of results, that a bench of our plan writes
+
+INTERRUPTS = ("SIGINT", "SIGINT x2", "SIGINT x10")
+KILLS = ("kill -9 netlab", "kill -9 ansible")
+SIGNALS = (*KILLS, *INTERRUPTS)
 INSIDE = ("kill -9 module", "kill -9 ansible", "kill -9 netlab", "module goes on alone", "SIGINT")
 PLACES = ("disk full", "NIC vanishes", "clock steps back", "another deploy")
+RACES = ("another deploy at once", "a destroy at once", "another deploy at once that waits")
+WHILE_MEASURING = "while netperf runs"
+AT_ONCE = "from the start"
+LOCKED_FROM = 6  # the task that takes the boards' locks
 SAMPLE = 8
 SEED = 5
 
 
 @dataclass(frozen=True)
 class Trial:
-    """`command`: deploy or destroy, of `topology`; `guest`: whether one has to run at that moment."""
+    """`command`: deploy, destroy or bench, of `topology`; `guest`: whether one has to run at that moment."""
 
     fault: str
     command: str
@@ -38,38 +61,53 @@ class Trial:
 
     @property
     def moment(self) -> str:
-        return f"{self.command} {self.at}"
+        """As the gate calls it; a line of results is the wrapper's, whatever plays."""
+        whole = self.at.startswith(("netlab ", "environment ", "status "))
+        return self.at if whole else f"{self.command} {self.at}"
 
     @property
     def name(self) -> str:
-        return f"{self.fault} @ {self.topology}: {self.moment}"
+        return f"{self.fault} @ {self.topology}: {self.command} {self.at}"
 
 
 def everything() -> list[Trial]:
-    """In the order in which they are tried: what leaves boards as another one wants them comes together."""
-    return [*_host(), *_inside_others(), *_guests()]
+    """In the order in which they are tried; the slow ones first, so that both workers end at about the same time."""
+    return [*_guests(), *_bench(), *_races(), *_host(), *_torn(), *_inside_others()]
 
 
 def _host() -> Iterator[Trial]:
     for task in range(1, DEPLOY_TASKS + 1):
-        for fault in SIGNALS:
+        for fault in (*KILLS, INTERRUPTS[task % 3]):
             yield Trial(fault, "deploy", "host", f"task {task}")
-    for task in range(1, DESTROY_TASKS + 1):
-        for fault in SIGNALS:
-            yield Trial(fault, "destroy", "host", f"task {task}")
     for board, at in _steps("host"):
         for fault in INSIDE:
             yield Trial(fault, "deploy", "host", f"{board} {at}")
-            yield Trial(fault, "destroy", "host", f"{board} {at}")
     for task in range(4, DEPLOY_TASKS + 1, 4):
         for fault in PLACES:
             if fault != "another deploy" or task > LOCKED_FROM:
                 yield Trial(fault, "deploy", "host", f"task {task}")
     for task in range(1, DEPLOY_TASKS + 1, 5):
         yield Trial("init killed", "deploy", "host", f"task {task}")
+    for number in range(1, STEPS["host"]["dut"] + 1):
+        for command in ("deploy", "destroy"):
+            yield Trial("disk full", command, "host", f"dut step {number} intended")
+        yield Trial("init killed", "deploy", "host", f"dut step {number} done")
+        yield Trial("NIC vanishes", "destroy", "host", f"dut step {number} intended")
+    for task in range(1, DESTROY_TASKS + 1):
+        for fault in SIGNALS:
+            yield Trial(fault, "destroy", "host", f"task {task}")
+    for board, at in _steps("host"):
+        for fault in INSIDE:
+            yield Trial(fault, "destroy", "host", f"{board} {at}")
 
 
-LOCKED_FROM = 6  # the task that takes the boards' locks
+def _torn() -> Iterator[Trial]:
+    """The ledger's file half written."""
+    for command, count in WRITES.items():
+        for number in range(1, count + 1):
+            yield Trial("kill -9 module", command, "host", f"dut write {number} torn")
+            yield Trial(INSIDE[1:3][number % 2], command, "host", f"dut write {number} torn")
+    yield Trial("kill -9 module", "deploy", "host", "machine write 1 torn")  # that is the locks' file
 
 
 def _steps(topology: str) -> Iterator[tuple[str, str]]:
@@ -80,23 +118,59 @@ def _steps(topology: str) -> Iterator[tuple[str, str]]:
 
 
 def _inside_others() -> Iterator[Trial]:
-    """The module is killed at each moment, and one other thing happens there, each in its turn."""
     turn = 0
     for topology in (name for name in STEPS if name != "host"):
         for board, at in _steps(topology):
             yield Trial("kill -9 module", "deploy", topology, f"{board} {at}")
-            yield Trial(INSIDE[1:][turn % 4], "deploy", topology, f"{board} {at}")
-            turn += 1
+            if at.endswith("intended"):
+                yield Trial(INSIDE[1:][turn % 4], "deploy", topology, f"{board} {at}")
+                turn += 1
 
 
 def _guests() -> Iterator[Trial]:
-    for fault in (*SIGNALS, "libvirtd killed", "guest killed"):
+    yield Trial("guest never answers", "deploy", "tap", "dut step 8 done", guest=True)
+    for fault in (*SIGNALS, "libvirtd killed", "libvirtd restarted", "guest killed"):
         for at in ("dut step 9 intended", "dut step 9 done"):
             yield Trial(fault, "deploy", "tap", at, guest=True)
         yield Trial(fault, "destroy", "tap", "task 4", guest=True)
     for fault in ("libvirtd killed", "guest killed", "kill -9 module", "module goes on alone"):
         for at in ("dut step 1 intended", "dut step 1 done", "dut step 3 intended"):
             yield Trial(fault, "destroy", "tap", at, guest=True)
+    yield Trial("guest never answers", "destroy", "tap", "dut step 1 intended", guest=True)
+
+
+def _bench() -> Iterator[Trial]:
+    for fault in ("guest killed", "guest never answers", "libvirtd killed", *KILLS, INTERRUPTS[0]):
+        yield Trial(fault, "bench", "tap", f"task {GUEST_TRIAL}", guest=True)
+    for fault in (
+        *SIGNALS,
+        *("kill -9 module", "instrument killed", "init killed", "NIC vanishes", "clock steps back"),
+        *("another deploy", "another bench", "disk full", "results disk full", "results read-only"),
+    ):
+        yield Trial(fault, "bench", "host", WHILE_MEASURING)
+    for task in BENCH_TRIALS:
+        for fault in (*KILLS, INTERRUPTS[task % 3]):
+            yield Trial(fault, "bench", "host", f"task {task}")
+    for number in range(1, LINES + 1):
+        for side in ("begun", "torn", "done"):
+            for fault in ("kill -9 netlab", "results disk full"):
+                yield Trial(fault, "bench", "host", f"netlab line {number} {side}")
+        for fault in ("kill -9 ansible", INTERRUPTS[number], "clock steps back"):
+            yield Trial(fault, "bench", "host", f"netlab line {number} torn")
+        for side in ("begun", "done"):
+            yield Trial("results read-only", "bench", "host", f"netlab line {number} {side}")
+    for fault in ("results disk full", "results read-only"):
+        yield Trial(fault, "bench", "host", AT_ONCE)
+        yield Trial(fault, "bench", "host", "status task 2")
+    for at in ("environment task 5", "status task 2"):
+        for fault in (*KILLS, "SIGINT"):
+            yield Trial(fault, "bench", "host", at)
+
+
+def _races() -> Iterator[Trial]:
+    for command in ("deploy", "destroy", "bench"):
+        for fault in RACES:
+            yield Trial(fault, command, "host", AT_ONCE)
 
 
 def sample(trials: list[Trial], count: int = SAMPLE, seed: int = SEED) -> list[Trial]:

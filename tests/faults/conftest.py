@@ -2,21 +2,22 @@
 """The faults are tried by two workers, one a core, each with boards of its own; every test waits for its own.
 
 NETLAB_FAULTS=whole tries all of them, as `./lab test faults` does, and NETLAB_FAULTS=3/20 the third twentieth, for
-whoever shares a machine; else it is a sample, the same each time.
+whoever shares a machine; else it is a sample, the same each time. NETLAB_FAULTS_LOG names a file that gets a line of
+JSON for each, as soon as it was tried.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
 
 import pytest
 
+from tests.faults import table
 from tests.faults.catalogue import Trial, everything, sample
 from tests.faults.lab import Lab
 from tests.faults.trying import attempt
@@ -63,15 +64,27 @@ class Campaign:
         try:
             while (trial := self._next()) is not None:
                 began = time.monotonic()
+                lost: BaseException | None = None
                 try:
                     attempt(lab, trial)
                 except BaseException as error:  # noqa: BLE001 - it is the test's
-                    self.results[trial].set_exception(error)
-                else:
-                    self.results[trial].set_result(None)
+                    lost = error
                 TOOK[trial] = time.monotonic() - began
+                self._note(trial, lost)
+                if lost is None:
+                    self.results[trial].set_result(None)
+                else:
+                    self.results[trial].set_exception(lost)
         finally:
             lab.close()
+
+    def _note(self, trial: Trial, lost: BaseException | None) -> None:
+        """A line in NETLAB_FAULTS_LOG, at once: an hour's work is not to wait for its end to be seen."""
+        if (name := os.environ.get("NETLAB_FAULTS_LOG")) is None:
+            return
+        result = {"fault": trial.name, "seconds": round(TOOK[trial], 1), "lost": lost and str(lost)}
+        with self.mutex, open(name, "a", encoding="utf-8") as log:
+            log.write(json.dumps(result) + "\n")
 
     def end(self) -> None:
         self.over = True
@@ -89,7 +102,7 @@ def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     spec = getattr(item, "callspec", None)
     if spec is not None and "trial" in spec.params and report.when == "call":
@@ -99,33 +112,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The table fault x moment, and the one line that counts."""
-    if not RESULTS:
-        return
-    terminalreporter.section("faults")
-    columns = sorted({_moment(trial) for trial in RESULTS})
-    rows = sorted({trial.fault for trial in RESULTS})
-    counts = {result: Counter((t.fault, _moment(t)) for t, r in RESULTS.items() if r == result)
-              for result in ("survived", "lost")}  # fmt: skip
-    width = max(len(row) for row in rows)
-    wide = [max(len(column), 5) for column in columns]
-    write = terminalreporter.write_line
-    write("  ".join([" " * width, *(f"{c:>{w}}" for c, w in zip(columns, wide, strict=True))]))
-    for row in rows:
-        cells = []
-        for column, w in zip(columns, wide, strict=True):
-            good, bad = (counts[result][row, column] for result in ("survived", "lost"))
-            cells.append(f"{f'{good}/{good + bad}' if good + bad else '-':>{w}}")
-        write("  ".join([f"{row:<{width}}", *cells]))
-    for trial, result in RESULTS.items():
-        if result == "lost":
-            write(f"lost: {trial.name}")
-    survived = sum(result == "survived" for result in RESULTS.values())
-    write(f"faults: {len(RESULTS)} tried, {survived} survived, {len(RESULTS) - survived} lost")
-
-
-def _moment(trial: Trial) -> str:
-    """A column: the tasks of a command, or one side of its changes; one more where guests run."""
-    at = "tasks" if trial.at.startswith("task") else trial.at.rpartition(" ")[2]
-    with suppress(KeyError):
-        at = {"tasks": "between tasks", "intended": "before a change", "done": "after it"}[at]
-    return f"{trial.topology} {trial.command}{' with guest' if trial.guest else ''}: {at}"
+    if RESULTS:
+        terminalreporter.section("faults")
+        for line in table.lines(RESULTS, TOOK):
+            terminalreporter.write_line(line)

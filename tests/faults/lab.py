@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ansible_collections.netlab.testbed.plugins.module_utils import local_board
@@ -28,6 +28,7 @@ HOOKS = Path(__file__).resolve().parent / "hooks"
 LOCKS = Path("/var/lib/netlab-testbed-locks")
 LIMIT = 240.0  # seconds for one command of netlab
 POLL = 0.01
+SETTLES = 3.0  # seconds until what ends by itself has ended
 
 INVENTORY = """\
 all:
@@ -41,6 +42,21 @@ all:
   children:
     duts: {{hosts: {{{dut}: {{board_nic: eth1, board_address: 192.168.20.2/24}}}}}}
     peers: {{hosts: {{{peer}: {{board_nic: eth1, board_address: 192.168.20.1/24}}}}}}
+"""
+# A guest that never answers is not waited for as long as a slow one.
+IMPATIENT = 15  # seconds; one that does answer needs 4 on a quiet machine
+PLAN = """\
+name: faults
+topologies: [{topology}]
+blocks: 1
+aa_pair: false
+warm_up_s: 0
+quiet: {{wait_s: 0}}
+instruments:
+  - name: netperf
+    parameters: {{test: TCP_RR, duration_s: 1}}
+  - name: netperf
+    parameters: {{test: UDP_RR, duration_s: 1}}
 """
 MADE = """\
     local_boards:
@@ -63,6 +79,17 @@ def until(what: str, condition: Callable[[], object], limit: float = LIMIT) -> N
         time.sleep(POLL)
 
 
+def environments() -> Iterator[tuple[int, bytes]]:
+    """Of every process."""
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            yield int(environment.parent.name), environment.read_bytes()
+
+
+def mount(*argv: str) -> None:
+    subprocess.run(argv, check=True, capture_output=True, timeout=10)
+
+
 class Lab:
     """One worker's boards, inventories and folders."""
 
@@ -72,12 +99,23 @@ class Lab:
         self.gate = self.folder / "gate"
         self.stays, self.made = self.folder / "stays.yml", self.folder / "made.yml"
         words = {"python": HOOKS / "board" / "python3", "dut": self.dut, "peer": self.peer}
-        self.stays.write_text(INVENTORY.format(**words), encoding="utf-8")
-        self.made.write_text((INVENTORY + MADE).format(**words), encoding="utf-8")
-        self.carries: str | None = None  # what the standing boards carry, as far as is known
+        self.words = words
+        self.impatience(None)
+        self.carries: str | None = (
+            None  # what the standing boards carry; "" if they are as new, None if nobody knows
+        )
+        self.results = self.folder / "results"
+        self.results.mkdir()
         self.before: dict[str, dict[str, set[str]]] = {}
         self.watch = Watch()
         self.clear()
+
+    def impatience(self, seconds: int | None) -> None:
+        """How long a guest may take to answer; None: as long as usual."""
+        limit = "" if seconds is None else f"    guest_boot_limit_s: {seconds}\n"
+        text = INVENTORY.replace("  children:\n", f"{limit}  children:\n")
+        self.stays.write_text(text.format(**self.words), encoding="utf-8")
+        self.made.write_text((text + MADE).format(**self.words), encoding="utf-8")
 
     # -- boards ----------------------------------------------------------------------------------------
 
@@ -86,6 +124,10 @@ class Lab:
         if found is None:
             raise Lost(f"board {board} is not up")
         return found
+
+    @staticmethod
+    def is_up(board: str) -> bool:
+        return local_board.board_pid(board) is not None
 
     def inside(self, board: str, *argv: str) -> str:
         return local_board.run_in_board(board, list(argv))
@@ -103,7 +145,7 @@ class Lab:
             self.inside(board, "mount", "-o", "remount,size=16m", "/var/lib/netlab-testbed")
         self.before = self.look()
         self.watch.boards = {board: self.pid(board) for board in (self.dut, self.peer)}
-        self.carries = None
+        self.carries = ""
 
     def remove_boards(self) -> None:
         self.watch.boards = {}
@@ -114,13 +156,32 @@ class Lab:
         return {board: snapshot.of_board(self.pid(board)) for board in (self.dut, self.peer)}
 
     def left(self) -> list[str]:
-        """What is not as it was before the first change, on the boards and on the machine that keeps their locks."""
-        found = [
-            f"{board}: {difference}"
-            for board, then in self.before.items()
-            for difference in snapshot.differences(then, snapshot.of_board(self.pid(board)))
-        ]
-        return found + [f"lock of {board}" for board in (self.dut, self.peer) if self.locked(board)]
+        """What is not as it was before the first change, on the boards and on the machine that keeps their locks.
+
+        Somebody who is ending is waited for: a process that nobody holds any more, an address on its way.
+        """
+        end = time.monotonic() + SETTLES
+        while found := [*self._left_on_boards(), *self._left_here()]:
+            if time.monotonic() > end:
+                break
+            time.sleep(0.1)
+        return found
+
+    def _left_on_boards(self) -> Iterator[str]:
+        for board, then in self.before.items():
+            for difference in snapshot.differences(then, snapshot.of_board(self.pid(board))):
+                yield f"{board}: {difference}"
+
+    def _left_here(self) -> Iterator[str]:
+        for board in (self.dut, self.peer):
+            if self.locked(board):
+                yield f"lock of {board}"
+        for pid, environment in environments():
+            if f"ANSIBLE_FAULTS={self.folder}".encode() in environment:
+                words = (
+                    Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                )
+                yield f"process {pid}: {words}"
 
     @staticmethod
     def locked(board: str) -> bool:
@@ -129,20 +190,18 @@ class Lab:
     # -- commands --------------------------------------------------------------------------------------
 
     def start(self, *words: str, inventory: Path | None = None) -> subprocess.Popen[str]:
-        return self.start_without_inventory(*words, "-i", str(inventory or self.stays))
-
-    def start_without_inventory(self, *words: str) -> subprocess.Popen[str]:
         environment = {
             **os.environ,
             "PYTHONPATH": f"{HOOKS / 'board'}",
             "ANSIBLE_FAULTS": str(self.gate),
             "ANSIBLE_CALLBACK_PLUGINS": str(HOOKS / "callback"),
             "NETLAB_LOGS": str(self.folder / "logs"),
+            "NETLAB_RESULTS": str(self.results),
             "TMPDIR": str(self.scratch),
             "NO_COLOR": "1",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "netlab", *words],
+            [sys.executable, "-m", "netlab", *words, "-i", str(inventory or self.stays)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -159,20 +218,57 @@ class Lab:
         except subprocess.TimeoutExpired:
             program.kill()
             program.communicate()
-            raise Lost(f"{program.args} did not end within {LIMIT:.0f} s") from None
+            raise Lost(f"the command did not end within {LIMIT:.0f} s") from None
         if "Traceback (most recent call last)" in said:
             raise Lost(f"a traceback:\n{said[-3000:]}")
         return program.returncode, said
 
-    def call(self, *words: str, inventory: Path | None = None) -> str:
-        """A command that has to succeed, with nobody in its way; what it said (of JSON only that)."""
+    def call(self, *words: str, inventory: Path | None = None, allowed: tuple[int, ...] = (0,)) -> str:
+        """A command that has to succeed, with nobody in its way; what it said."""
         self.clear()
         status, said = self.end(self.start(*words, inventory=inventory))
-        if "--json" in words and not status:
-            said = said[said.index("{") :]
-        if status:
+        if status not in allowed:
             raise Lost(f"netlab {' '.join(words)} ended with {status}:\n{said[-3000:]}")
         return said
+
+    def beside(self, *words: str) -> tuple[int, str]:
+        """Another command, whom nobody stops, while one of ours goes on."""
+        gate, self.gate = self.gate, self.folder / "gate of the other"
+        try:
+            self.clear()
+            return self.end(self.start(*words))
+        finally:
+            self.gate = gate
+
+    def plan(self, topology: str) -> str:
+        """The path of a small plan."""
+        path = self.folder / "plan.yml"
+        path.write_text(PLAN.format(topology=topology), encoding="utf-8")
+        return str(path)
+
+    # -- results ---------------------------------------------------------------------------------------
+
+    def no_results(self) -> None:
+        self._unmount_results()
+        shutil.rmtree(self.results)
+        self.results.mkdir()
+
+    def _unmount_results(self) -> None:
+        place = f" {self.results} "
+        while place in Path("/proc/self/mountinfo").read_text(encoding="utf-8"):
+            mount("umount", "--lazy", str(self.results))
+
+    def small_results(self) -> None:
+        """A disk of their own, which can be filled."""
+        mount("mount", "-t", "tmpfs", "-o", "size=1m", "faults", str(self.results))
+
+    def results_may_be_written(self, may: bool) -> None:
+        """By a mount that refuses, as root passes over a folder's mode; a file that is open already stays so."""
+        if may:
+            mount("umount", "--lazy", str(self.results))
+        else:
+            mount("mount", "--bind", str(self.results), str(self.results))
+            mount("mount", "-o", "remount,bind,ro", str(self.results))
 
     # -- moments ---------------------------------------------------------------------------------------
 
@@ -204,20 +300,30 @@ class Lab:
     def _outside(self, inner: int) -> int:
         """A process of a board has another number here: NSpid of proc_pid_status(5), and the mark of our gate."""
         mark = f"ANSIBLE_FAULTS={self.gate}".encode()
-        for status in Path("/proc").glob("[0-9]*/status"):
-            try:
-                numbers = next(
-                    line.split()[1:]
-                    for line in status.read_text(encoding="utf-8", errors="replace").splitlines()
-                    if line.startswith("NSpid:")
-                )
-                if int(numbers[-1]) == inner and mark in (status.parent / "environ").read_bytes().split(
-                    b"\0"
-                ):
-                    return int(status.parent.name)
-            except (OSError, StopIteration):
+        for pid, environment in environments():
+            if mark not in environment:
                 continue
+            with suppress(OSError, StopIteration):
+                status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+                numbers = next(line for line in status.splitlines() if line.startswith("NSpid:"))
+                if int(numbers.split()[-1]) == inner:
+                    return pid
         raise Lost(f"nobody has the pid {inner}")
+
+    def module(self, board: str) -> int | None:
+        """The pid of a module that runs on a board now."""
+        here = Path(f"/proc/{self.pid(board)}/ns/pid").readlink()
+        mark = f"ANSIBLE_FAULTS={self.gate}".encode()
+        for pid, environment in environments():
+            with suppress(OSError):
+                name = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8")
+                if (
+                    mark in environment
+                    and name.startswith("python")
+                    and Path(f"/proc/{pid}/ns/pid").readlink() == here
+                ):
+                    return pid
+        return None
 
     def go_on(self) -> None:
         (self.gate / "go").touch()
@@ -248,16 +354,13 @@ class Lab:
     # -- states ----------------------------------------------------------------------------------------
 
     def clean(self) -> None:
-        """Standing boards that carry nothing."""
-        if not self.before:
+        """Boards that carry nothing: new ones, which is quicker than a destroy."""
+        if self.carries != "":
             self.raise_boards()
-        elif self.carries is not None:
-            self.call("destroy", "--wait", "60")
-            self.carries = None
 
     def deployed(self, topology: str) -> None:
-        self.clean() if not self.before else None
         if self.carries != topology:
+            self.clean()
             self.call("deploy", "-t", topology)
             self.carries = topology
 
@@ -271,4 +374,5 @@ class Lab:
 
     def close(self) -> None:
         self.remove_boards()
+        self._unmount_results()
         shutil.rmtree(self.folder, ignore_errors=True)
