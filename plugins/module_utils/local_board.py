@@ -62,6 +62,7 @@ mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount -t tmpfs -o mode=0755,nosuid tmpfs /run
 mkdir -m 1777 /run/lock
 for folder in $NETLAB_TESTBED_PRIVATE; do mount -t tmpfs -o mode=0755,nosuid tmpfs "$folder"; done
+chmod 0700 /var/lib/netlab-testbed
 mount --bind "$NETLAB_TESTBED_LIBVIRT_CACHE" /var/cache/libvirt
 mkdir -p /etc/libvirt/qemu /var/lib/libvirt/qemu /var/log/libvirt/qemu
 printf '%s\n' "$NETLAB_TESTBED_QEMU_CONF" > /etc/libvirt/qemu.conf

@@ -18,11 +18,14 @@ FREE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def refused(**facts: Any) -> list[str]:
-    """What the role says of a board with these facts, whose measured NIC is eth1."""
+def conditions() -> list[dict[str, str]]:
+    return list(yaml.safe_load(VARIABLES.read_text(encoding="utf-8"))["board__requirements"])
+
+
+def refused(conditions: list[dict[str, str]], **facts: Any) -> list[str]:
+    """What these conditions of the role say of a board with these facts, whose measured NIC is eth1."""
     known = {"board_nic": "eth1", "board_info": {"board": {**FREE, **facts}}}
     environment = NativeEnvironment()
-    conditions = yaml.safe_load(VARIABLES.read_text(encoding="utf-8"))["board__requirements"]
     return [
         str(environment.from_string(condition["message"]).render(known))
         for condition in conditions
@@ -31,10 +34,10 @@ def refused(**facts: Any) -> list[str]:
 
 
 def test_a_free_nic_is_taken() -> None:
-    assert refused() == []
+    assert refused(conditions()) == []
 
 
-@pytest.mark.parametrize(
+CARRIES = pytest.mark.parametrize(
     ("facts", "words"),
     [
         ({"nic": None}, "there is no interface eth1"),
@@ -47,6 +50,17 @@ def test_a_free_nic_is_taken() -> None:
         ({"nic": {"foreign_master": "br0"}}, "is a port of br0"),
     ],
 )
+
+
+@CARRIES
 def test_one_that_carries_something_is_refused(facts: dict[str, Any], words: str) -> None:
-    (said,) = refused(**facts)
+    (said,) = refused(conditions(), **facts)
     assert words in said
+
+
+@CARRIES
+def test_each_condition_stands_alone(facts: dict[str, Any], words: str) -> None:
+    """With just that one gone, nothing else keeps the board from being taken."""
+    (guard,) = [condition for condition in conditions() if refused([condition], **facts)]
+    rest = [condition for condition in conditions() if condition != guard]
+    assert refused(rest, **facts) == []

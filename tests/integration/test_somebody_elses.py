@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is not this testbed's is refused in clear words, and nothing is changed: on a board over SSH, by real commands.
+
+Open vSwitch and XDP have the same in test_ovs_switch.py and test_xdp_bridge.py; that these tests fail without the
+guards is shown in tests/unit/plugins/test_guards_matter.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.ssh_board import SshLab, ssh_lab
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.slow,
+    pytest.mark.needs("unshare", "tini", "ssh", "ssh-keygen", "netserver", "ethtool"),
+    pytest.mark.timeout(300),
+]
+
+# A mount that /proc/mounts tells as one of sshfs; nobody serves it. fuse(4): a root folder, for user 0.
+MOUNTING = """
+import ctypes, os
+os.makedirs("/mnt/theirs", exist_ok=True)
+if not os.path.exists("/dev/fuse"):
+    os.mknod("/dev/fuse", 0o020600, os.makedev(10, 229))
+handle = os.open("/dev/fuse", os.O_RDWR)
+libc = ctypes.CDLL(None, use_errno=True)
+options = f"fd={handle},rootmode=40000,user_id=0,group_id=0,subtype=sshfs".encode()
+if libc.mount(b"ada@192.168.20.1:/srv", b"/mnt/theirs", b"fuse.sshfs", 0, options):
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+"""
+DOMAIN = """
+<domain type="qemu"><name>guest1</name><memory unit="MiB">32</memory><os><type>hvm</type></os></domain>
+"""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[SshLab]:
+    with ssh_lab("smb") as made:
+        yield made
+
+
+def look(lab: SshLab) -> list[Any]:
+    """The board's links, addresses and routes, without what the kernel counts up by itself."""
+    told = json.loads(lab.inside(lab.dut, "ip", "-json", "-details", "address"))
+    for link in filter(None, told):
+        for address in link["addr_info"]:
+            for key in [key for key in address if key.endswith("life_time")]:
+                del address[key]
+    return [told, lab.inside(lab.dut, "ip", "route"), lab.inside(lab.dut, "cat", "/proc/mounts")]
+
+
+def nothing_of_ours(lab: SshLab) -> bool:
+    found = "find /run/netlab-testbed /var/lib/netlab-testbed /var/lib/netlab-testbed-locks -mindepth 1"
+    return not lab.inside(lab.dut, "sh", "-c", f"{found} 2>/dev/null || true")
+
+
+@pytest.mark.parametrize(
+    ("making", "unmaking", "words"),
+    [
+        (
+            "ip address add 192.168.20.2/24 dev eth1; ip route add default via 192.168.20.1 dev eth1",
+            "ip address flush dev eth1 scope global",
+            "eth1 carries the default route",
+        ),
+        (
+            "ip link add theirs type bridge; ip link set eth1 master theirs",
+            "ip link delete theirs",
+            "eth1 is a port of theirs, which is not this testbed's",
+        ),
+        (
+            f"ip address add 192.168.20.2/24 dev eth1; python3 -c '{MOUNTING}'",
+            "umount -l /mnt/theirs; ip address flush dev eth1 scope global",
+            "a file system or disk that is mounted here comes over eth1",
+        ),
+    ],
+)
+def test_a_nic_that_carries_something_else(lab: SshLab, making: str, unmaking: str, words: str) -> None:
+    if "fuse" in making and "\tfuse\n" not in Path("/proc/filesystems").read_text(encoding="ascii"):
+        pytest.skip("this kernel has no FUSE to mount a network file system with")
+    lab.inside(lab.dut, "sh", "-c", making)
+    try:
+        before = look(lab)
+        said = lab.call("deploy", "-t", "host", status=3)
+        assert words in said
+        assert look(lab) == before
+        assert nothing_of_ours(lab)
+    finally:
+        lab.inside(lab.dut, "sh", "-c", unmaking)
+
+
+def test_the_nic_of_the_connection(lab: SshLab, tmp_path: Path) -> None:
+    text = lab.inventory.read_text(encoding="utf-8")
+    try:
+        lab.inventory.write_text(text.replace("board_nic: eth1", "board_nic: mgmt0", 1), encoding="utf-8")
+        before = look(lab)
+        said = lab.call("deploy", "-t", "host", status=3)
+        assert "this connection comes in over mgmt0: it is not free to be measured" in said
+        assert look(lab) == before
+        assert nothing_of_ours(lab)
+    finally:
+        lab.inventory.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("making", "link"),
+    [
+        ("ip link add nlbr0 type bridge", {"name": "nlbr0", "kind": "bridge"}),
+        ("ip tuntap add nltap1 mode tap", {"name": "nltap1", "kind": "tap"}),
+        (
+            "ip link add nlmvt1 link eth1 type macvtap",
+            {"name": "nlmvt1", "kind": "macvtap", "parent": "eth1"},
+        ),
+        # with another's mark, and of another kind
+        ("ip link add nlbr0 type veth; ip link set nlbr0 alias theirs", {"name": "nlbr0", "kind": "bridge"}),
+    ],
+)
+def test_a_link_by_the_name_of_ours(lab: SshLab, making: str, link: dict[str, str]) -> None:
+    lab.inside(lab.dut, "sh", "-c", making)
+    try:
+        before = look(lab)
+        result = lab.module(lab.dut, "link", links=[link], surplus="nl*")
+        name = link["name"]
+        assert f"interface {name} is there already and is not this testbed's" in result["msg"]
+        # nor is it taken away as one too many
+        assert lab.module(lab.dut, "link", links=[], surplus="nl*")["steps"] == []
+        assert look(lab) == before
+        assert nothing_of_ours(lab)
+    finally:
+        lab.inside(lab.dut, "ip", "link", "delete", link["name"])
+
+
+def test_a_program_at_the_port_of_ours(lab: SshLab) -> None:
+    lab.inside(lab.dut, "ip", "address", "add", "192.168.20.2/24", "dev", "eth1")
+    lab.inside(lab.dut, "sh", "-c", "setsid netserver -D -N -4 -L 192.168.20.2 -p 12866 >/dev/null 2>&1 &")
+    try:
+        running = lab.inside(lab.dut, "pgrep", "netserver")
+        daemon = {
+            "name": "netserver",
+            "command": ["netserver", "-D", "-N", "-4", "-L", "192.168.20.2", "-p", "12866"],
+            "ready": "tcp:192.168.20.2:12866",
+        }
+        result = lab.module(lab.dut, "daemon", daemons=[daemon])
+        assert "something else listens on 192.168.20.2:12866; choose another port" in result["msg"]
+        assert lab.inside(lab.dut, "pgrep", "netserver") == running
+        assert nothing_of_ours(lab)
+    finally:
+        lab.inside(lab.dut, "pkill", "netserver")  # of the board's own processes, which are all that it sees
+        lab.inside(lab.dut, "ip", "address", "flush", "dev", "eth1", "scope", "global")
+
+
+@pytest.mark.guest
+@pytest.mark.needs("libvirtd", "qemu-img", "virsh")
+def test_a_domain_by_the_name_of_ours(lab: SshLab) -> None:
+    lab.inside(lab.dut, "sh", "-c", "libvirtd -d")
+    define = f"cat >/root/theirs.xml <<'EOT'\n{DOMAIN.strip()}\nEOT\nvirsh -q define /root/theirs.xml"
+    lab.inside(lab.dut, "sh", "-c", define)
+    domain = lab.inside(lab.dut, "virsh", "dumpxml", "guest1")
+    before = look(lab)
+    said = lab.call("deploy", "-t", "tap", status=3)
+    assert (
+        "a domain named guest1 is there already and is not this testbed's: rename or remove it first" in said
+    )
+    assert "rolled back" in said
+    assert lab.inside(lab.dut, "virsh", "dumpxml", "guest1") == domain
+    assert look(lab) == before
