@@ -39,7 +39,7 @@ def command(
     results: Results = DEFAULT_RESULTS,
     json: Json = False,
 ) -> None:
-    """Write a run into one file, from which a colleague can repeat it.
+    """Write a run into one file, to be repeated elsewhere.
 
     What tells who and where you are is replaced by aliases; what was replaced is listed.
     """

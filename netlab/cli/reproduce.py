@@ -68,9 +68,9 @@ def command(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Repeat somebody's run on your boards, and say whether it came out the same.
+    """Repeat somebody's run on your boards, and judge its rows.
 
-    It shows first what stands for what. The same trials are run in the same order, as a run of your own, and each row
+    Did it come out the same? It shows first what stands for what. The same trials are run in the same order, as a run of your own, and each row
     gets a verdict: reproduced, differs, or not resolved.
     """
     from netlab.bundle.read import opened

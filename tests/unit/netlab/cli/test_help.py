@@ -28,14 +28,18 @@ HEAVY = (
 )
 COMMANDS = (
     "demo",
+    "init",
+    "check",
     "deploy",
     "status",
-    "check",
     "topologies",
     "bench",
     "report",
     "compare",
     "query",
+    "export",
+    "reproduce",
+    "pins",
     "runs",
     "destroy",
 )
