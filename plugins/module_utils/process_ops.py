@@ -106,7 +106,7 @@ def start(
     for folder in (LOGS.parent, LOGS):  # a parent that mkdir makes by the way has other permissions
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = LOGS / f"{name}.log"
-    with log.open("wb") as out:
+    with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
         try:
             process = subprocess.Popen(
                 argv, env={**plain_environment(), **(environment or {}), MARK: name}, start_new_session=True, cwd="/",
