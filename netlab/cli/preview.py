@@ -71,6 +71,7 @@ class Preview:
     looked: Looked
     topologies: Sequence[str]
     trials: int
+    other_roles: Sequence[str] = ()
 
     @property
     def others(self) -> list[Other]:
@@ -99,6 +100,7 @@ class Preview:
             "cannot": self.cannot,
             "topologies": list(self.topologies),
             "trials": self.trials,
+            "other_roles": list(self.other_roles),
             "pins": [other.as_dict() for other in self.others],
         }
 
@@ -126,6 +128,8 @@ class Preview:
         yield from self.cannot
         if self.looked.silent:
             yield self.looked.silent
+        if self.other_roles:
+            yield f"roles that have changed since theirs: {', '.join(self.other_roles)}"
         different = self.others
         if different:
             yield "not the same as theirs:"

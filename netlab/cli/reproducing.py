@@ -45,10 +45,10 @@ class Reproduction:
         """Changes nothing."""
         topologies = list(dict.fromkeys(str(spec["topology"]) for spec in self.repeated.order))
         looked = look(work, topologies, benching.versions(), __version__)
-        told = theirs.manifest(self.bundle, self.mapped.boards, looked.manifest)
-        return Preview(
-            self.theirs, work.inventory, self.mapped, told, looked, topologies, len(self.repeated.order)
-        )
+        told = theirs.manifest(self.bundle, self.mapped, looked.manifest)
+        order = self.repeated.order
+        roles = theirs.other_roles(self.bundle, order)
+        return Preview(self.theirs, work.inventory, self.mapped, told, looked, topologies, len(order), roles)
 
     def show(self, mine: RunStore) -> None:
         """The verdicts; the ordinary table where theirs have no results."""
@@ -57,7 +57,7 @@ class Reproduction:
             benching.show(mine, json=self.json)
             return
         own = mine.manifest.model_dump(mode="json")
-        manifests = (theirs.manifest(self.bundle, self.mapped.boards, own), own)
+        manifests = (theirs.manifest(self.bundle, self.mapped, own), own)
         names = (self.bundle.run_name, mine.name)
         found = verdicts.result(their_run, mine, self.mapped.boards, self.margin, manifests, names)
         if self.json:
@@ -108,7 +108,7 @@ def _tell(own: Reproduction, preview: Preview, *, dry_run: bool) -> None:
 
 
 def _refuse_others(preview: Preview) -> None:
-    wrong = [str(other) for other in preview.others]
+    wrong = [str(other) for other in preview.others if other.board]  # what steers the boards is told, no more
     wrong += [preview.looked.silent] if preview.looked.silent else []
     if wrong:
         raise NotSupported(

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from netlab.bundle import provenance
 from netlab.bundle.read import Bundle
-from netlab.inventory.mapping import Described
+from netlab.inventory.mapping import Described, Mapped
 from netlab.results import RunStore
 
 _BY_BOARD = ("inventory", "accelerator", "guest_image")
@@ -77,12 +78,23 @@ def boards(bundle: Bundle) -> list[Described]:
     ]
 
 
+def other_roles(bundle: Bundle, order: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Roles that built or measured theirs in another form than they have here."""
+    here = provenance.of_roles(order)
+    found = []
+    for kind in ("topologies", "scenarios", "instruments"):
+        for name, role in getattr(bundle.roles, kind).items():
+            if here.get(kind, {}).get(name, {}).get("sha256") != role.sha256:
+                found.append(name)
+    return found
+
+
 def run(bundle: Bundle) -> RunStore | None:
     """Their results."""
     return None if bundle.run is None else RunStore.open(bundle.run.parent, bundle.run.name)
 
 
-def manifest(bundle: Bundle, names: Mapping[str, str], mine: Mapping[str, Any]) -> dict[str, Any]:
+def manifest(bundle: Bundle, mapped: Mapped, mine: Mapping[str, Any]) -> dict[str, Any]:
     """What a run's manifest would say of their boards, each called as the one of ours that stands for it.
 
     `mine`: our manifest, which tells what stood where an export has put an alias.
@@ -90,13 +102,21 @@ def manifest(bundle: Bundle, names: Mapping[str, str], mine: Mapping[str, Any]) 
     told = {
         "netlab": bundle.run_netlab,
         "plan": bundle.plan.as_dict(),
-        "inventory": {board["name"]: board for board in bundle.boards},
+        "inventory": {
+            board["name"]: {**board, "variables": {**board["variables"], **_settings(mapped, board["name"])}}
+            for board in bundle.boards
+        },
         "guest_image": bundle.guest_images,
         **bundle.environment,
     }
     aliases = [alias for redaction in bundle.redactions for alias in redaction.aliases if alias]
-    found: dict[str, Any] = read_back(renamed(told, names), mine, aliases)
+    found: dict[str, Any] = read_back(renamed(told, mapped.boards), mine, aliases)
     return found
+
+
+def _settings(mapped: Mapped, board: str) -> Mapping[str, Any]:
+    """What ours takes over of a board: said there, or what it is by default."""
+    return mapped.settings.get(mapped.boards[board], {})
 
 
 def renamed(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
@@ -107,7 +127,7 @@ def renamed(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]
     for key in _BY_MOMENT:
         group = told.get(key)
         moments = group if isinstance(group, Mapping) else {}
-        found[key] = {when: _named(moments.get(when), names) for when in ("before", "after")}
+        found[key] = {**moments, **{when: _named(moments.get(when), names) for when in ("before", "after")}}
     return found
 
 

@@ -52,7 +52,7 @@ class Checkout:
 
 @pytest.fixture(scope="module")
 def checkouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Checkout, Checkout]]:
-    """Theirs is this one; ours is a clone of it, of what is committed and what is not."""
+    """Theirs is this one; ours is a clone of what is committed of it."""
     folder = tmp_path_factory.mktemp("reproduce")
     hosts = (ROOT / "tests/inventory/hosts.yml").read_text(encoding="utf-8")
     ours = folder / "clone"
