@@ -14,8 +14,8 @@ from tests.integration.ssh_board import USER, SshLab
 
 ROOT = "/mnt/root"
 # What is written stays in this board's memory. As on a board without systemd, libvirt is told to do without what
-# systemd would start or make for it; that is the admin's part, and here the test's. sudo leaves the limit of core files as
-# it is: it would make it 0, which libvirt of Debian 13 raises again, and in a container without CAP_SYS_RESOURCE cannot.
+# systemd would start or make for it; that is the admin's part, and here the test's. sudo makes the limit of core files
+# 0, which libvirt of Debian 13 raises again, and in a container without CAP_SYS_RESOURCE cannot: here it leaves it.
 FURNISH = r"""
 set -eu
 mount -t tmpfs -o mode=0755 tmpfs /mnt
