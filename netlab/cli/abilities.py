@@ -20,16 +20,16 @@ def show(outcome: Outcome, topologies: Sequence[str], instruments: Sequence[str]
     reports = sorted(outcome.reports.items())
     output.table(
         ["topology", *(board for board, _ in reports)],
-        [
-            [name, *("cannot" if _unmet(report).get(name) else "can" for _, report in reports)]
-            for name in topologies
-        ],
+        [[name, *(_carries(report, name) for _, report in reports)] for name in topologies],
     )
     reasons = [line for board, report in reports for line in _reasons(board, report, topologies)]
     for text in [""] * bool(reasons) + reasons:
         output.line(text)
     for board, report in reports:
         output.line()
+        if _off(report):
+            output.line(f"{board} is not up: {report.get('reason', '')}")
+            continue
         for text in _section(board, list(_findings(report, instruments))):
             output.line(text)
 
@@ -52,6 +52,17 @@ def _section(board: str, findings: Sequence[tuple[str, str]]) -> Iterator[str]:
         lines = textwrap.wrap(says, max(40, width - label - 2)) if width else [says]
         yield f"  {about:{label}}{lines[0]}"
         yield from (" " * (label + 2) + line for line in lines[1:])
+
+
+def _carries(report: Report, topology: str) -> str:
+    if _off(report):
+        return "not up"
+    return "cannot" if _unmet(report).get(topology) else "can"
+
+
+def _off(report: Report) -> bool:
+    """A machine of its own that is off: nobody could be asked."""
+    return bool(report.get("state") == "not up")
 
 
 def _unmet(report: Report) -> Mapping[str, Sequence[str]]:

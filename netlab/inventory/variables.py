@@ -221,6 +221,9 @@ class Variables(BaseModel):
     emulated_board_vcpus: Annotated[
         int, Field(ge=1, le=8), Expected("a whole number from 1 to 8, without quotes")
     ] = Field(2, description="Processors of the emulated board.")
+    emulated_board_snapshots: Annotated[
+        bool, Field(strict=True), Expected("true or false, without quotes")
+    ] = Field(True, description="Whether an emulated board may start from a snapshot, and leave one.")
 
 
 def expected_text(name: str, path: tuple[Any, ...] = ()) -> str:

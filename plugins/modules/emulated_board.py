@@ -12,6 +12,9 @@ description:
     a cable to a local board.
   - The board has an overlay of its own over the image, which goes with it; so do its SSH keys, made when it is started.
     They are in C(/run/netlab-testbed/emulated-boards/NAME), C(key) and C(known_hosts).
+  - The first board of a kind (image, QEMU, memory, processors, slot of its NIC) is booted, and leaves a snapshot; the
+    next ones go on from there. The snapshot is taken before a board is told its name and keys, so none are in it. A
+    board that does not start from it is booted, with a warning that says why.
   - One that is up and was started with other settings, or whose cable's other end is gone, is switched off and on.
   - Runs on the controller, as root.
 options:
@@ -48,6 +51,10 @@ options:
   guest_images:
     description: A folder with the image of guests, which the board finds where it looks for it.
     type: path
+  snapshots:
+    description: Whether it may be started from a snapshot, and may leave one.
+    type: bool
+    default: true
   together_mib:
     description: Memory of all boards that are to be started with this one, for O(state=possible).
     type: int
@@ -76,6 +83,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+start:
+  description: C(how) the board was started (C(snapshot) or C(cold boot)), C(reason) where it was not from a snapshot,
+    whether one was C(kept), C(seconds) from nothing to its SSH server. Empty where it is not up.
+  type: dict
+  returned: always
 steps:
   description: What was done, or would be, in words.
   type: list
@@ -95,7 +107,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fa
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, Step
 
 SPARE_MIB = 512  # beside the boards' memory, for QEMU itself and the machine
-IMAGE = ("kernel", "initramfs", "disk")
+IMAGE = ("kernel", "initramfs", "disk", "hash")
 
 
 def settings(parameters: dict[str, Any], guest_image: str | None) -> dict[str, Any]:
@@ -154,6 +166,7 @@ def main() -> None:
             "image": {"type": "dict", "default": {}},
             "tools": {"type": "path"},
             "guest_images": {"type": "path"},
+            "snapshots": {"type": "bool", "default": True},
             "together_mib": {"type": "int", "default": 0},
             "state": {"type": "str", "choices": ["present", "absent", "possible"], "default": "present"},
         },
@@ -176,14 +189,22 @@ def main() -> None:
                     raise Refusal(reason)
             if state == "present" and up != ops.started_with(board):
                 image = {key: module.params["image"].get(key) for key in IMAGE}
-                common = {"image": image, "tools": module.params["tools"], "guest_images": guest_images}
+                common = {
+                    "image": image,
+                    "tools": module.params["tools"],
+                    "guest_images": guest_images,
+                    "snapshots": module.params["snapshots"],
+                }
                 steps = [Step("emulated_board.start", {"name": name, "board": board, **common})]
         if not module.check_mode:
             for step in steps:
                 step.run()
     except BoardError as error:
         fail(module, error)
-    finish(module, steps)
+    start = ops.start_of(name)
+    if steps and start.get("failure"):
+        module.warn(f"emulated board {name}: {start['failure']}")
+    finish(module, steps, start=start)
 
 
 if __name__ == "__main__":

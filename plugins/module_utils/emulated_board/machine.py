@@ -3,26 +3,28 @@
 
 QEMU's "virt" machine with `virtualization=on` emulates EL2, so guests on the board run under KVM; behind the SMMUv3
 the measured NIC and each of its virtual functions is in an IOMMU group of its own, as they sit on the root bus.
-Source: QEMU's docs/system/arm/virt.rst and docs/system/devices/igb.rst; systemd.system-credentials(7) for what is
-handed over by fw_cfg.
+The command line says nothing of whose board it is: that the board is told when it has started (identity.py), so that
+a snapshot of one board starts any other of its kind.
+Source: QEMU's docs/system/arm/virt.rst and docs/system/devices/igb.rst.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.netlab.testbed.plugins.module_utils.emulated_board.identity import PORT
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 # nvhe: with the host's kernel at EL2 itself (VHE), timers of a board restored from a snapshot stall for a minute.
 KERNEL_ARGUMENTS = "root=/dev/vda rw console=ttyAMA0 quiet cryptomgr.notests net.ifnames=1 kvm-arm.mode=nvhe"
 TRANSLATION_CACHE_MIB = 512
 SLOTS = 10
-CREDENTIAL = "opt/io.systemd.credentials"
+# As QEMU has it; the board gives its NIC the address that is its own.
+FACTORY_MAC = "02:00:00:00:00:01"
 
 
 @dataclass(frozen=True)
@@ -57,22 +59,21 @@ def mac_address(name: str, nic: str) -> str:
     return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
 
 
-def host_key_file(private_key: str) -> str:
-    """A tmpfiles.d(5) line that puts the board's own SSH host key in place before its SSH server starts."""
-    content = base64.b64encode(private_key.encode()).decode()
-    return f"f+~ /etc/ssh/ssh_host_ed25519_key 0600 root root - {content}\n"
+@dataclass(frozen=True)
+class Files:
+    """Where a board's files are."""
+
+    folder: Path  # of its console and sockets
+    disk: Path  # its overlay
+    guest_images: Path
+    state: Path | None = None  # a snapshot's, from which it goes on
 
 
 def command(
-    qemu: Sequence[str],
-    board: Board,
-    image: dict[str, str],
-    folder: Path,
-    disks: Path,
-    cable: int | None,
+    qemu: Sequence[str], board: Board, image: dict[str, str], files: Files, cable: int | None
 ) -> list[str]:
-    """``folder`` has credentials, and gets console and sockets; ``disks`` has overlay and guest images. ``cable``: an
-    open tap that is handed on to QEMU; None leaves the measured NIC without a cable."""
+    """``cable``: an open tap that is handed on to QEMU; None leaves the measured NIC without a cable. QEMU starts when
+    somebody has connected to the socket ``identity``."""
 
     def drive(name: str, slot: int, path: Path, form: str, **options: str) -> list[str]:
         more = "".join(f",{key}={value}" for key, value in options.items())
@@ -91,17 +92,24 @@ def command(
         # that there is no upper half (mended in QEMU by "pcie_sriov: Fix broken MMIO accesses from SR-IOV VFs")
         "-machine", "virt,virtualization=on,gic-version=3,its=on,iommu=smmuv3,highmem-mmio=off",
         "-cpu", "max,pauth-impdef=on", "-smp", str(board.vcpus), "-m", str(board.memory_mib),
-        "-kernel", image["kernel"], "-initrd", image["initramfs"],
-        "-append", f"{KERNEL_ARGUMENTS} systemd.hostname={board.name}",
-        *drive("root", 28, disks / "disk.qcow2", "qcow2", cache="unsafe", discard="unmap"),
-        *drive("images", 29, disks / "guest-images.ext4", "raw", readonly="on"),
-        "-fw_cfg", f"name={CREDENTIAL}/ssh.authorized_keys.root,file={folder / 'key.pub'}",
-        "-fw_cfg", f"name={CREDENTIAL}/tmpfiles.extra,file={folder / 'host-key.tmpfiles'}",  # noqa: S108 - a name
+        "-kernel", image["kernel"], "-initrd", image["initramfs"], "-append", KERNEL_ARGUMENTS,
+        *drive("root", 28, files.disk, "qcow2", cache="unsafe", discard="unmap"),
+        *drive("images", 29, files.guest_images, "raw", readonly="on"),
+        "-chardev", f"socket,id=identity,path={files.folder / 'identity'},server=on,wait=on",
+        "-device", "virtio-serial-pci,addr=b,max_ports=2",
+        "-device", f"virtserialport,chardev=identity,name={PORT}",
         "-device", "virtio-rng-pci,addr=1e",
         "-netdev", f"user,id=management,restrict=on,hostfwd=tcp:127.0.0.1:{board.port}-:22",
         "-device", "virtio-net-pci,netdev=management,addr=1f,romfile=",
         "-netdev", backend,
-        "-device", f"igb,netdev=cable,addr={board.slot:x},mac={mac_address(board.name, board.nic)},romfile=",
-        "-serial", f"file:{folder / 'console'}",
-        "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
+        "-device", f"igb,netdev=cable,addr={board.slot:x},mac={FACTORY_MAC},romfile=",
+        "-serial", f"file:{files.folder / 'console'}",
+        "-qmp", f"unix:{files.folder / 'qmp'},server=on,wait=off",
+        *(["-incoming", f"file:{files.state}"] if files.state else []),
     ]  # fmt: skip
+
+
+def kind(board: Board, image: dict[str, str]) -> list[str]:
+    """The command line of any board like this one: what a snapshot of it can be restored into."""
+    nobody = Board("", board.nic, 0, board.memory_mib, board.vcpus)
+    return command([], nobody, image, Files(Path("/"), Path("/"), Path("/")), None)

@@ -99,6 +99,19 @@ def test_check(netlab, lab) -> None:
     assert said["boards"]["board1"]["instruments"]["ruler"]["ruler"]["can_pace"] is False
 
 
+def test_check_says_which_boards_are_off(netlab, lab) -> None:
+    off = {"state": "not up", "reason": "deploy boots it"}
+    lab.tasks("check", f"- {{name: Off, netlab.testbed.report: {{data: {json.dumps(off)}}}}}\n")
+    ended = netlab("check", "-i", lab.inventory)
+    assert ended.status == 0, ended.err
+    assert [line.split() for line in ended.out.splitlines()[2:4]] == [
+        ["fancy", "not", "up"],
+        ["plain", "not", "up"],
+    ]
+    assert "board1 is not up: deploy boots it\n" in ended.out
+    assert json.loads(netlab("check", "-i", lab.inventory, "--json").out)["boards"]["board1"] == off
+
+
 def test_check_says_what_an_instrument_lacks(netlab, lab) -> None:
     ability = "{version: 1.5, can_pace: false, can_bend: true}"
     lab.tasks("check", CHECK.replace(ability, "{missing: there is no ruler in PATH}"))
