@@ -296,10 +296,10 @@ class Ledger:
 
     def rollback(self) -> tuple[list[str], list[str]]:
         """Replay backwards: (what was undone, what could not be). A failed undo stays for the next try."""
-        if not self.path.exists():
+        if not self.root.exists():
             return [], []
-        with self.alone():
-            return self._rollback()
+        with self.alone():  # which takes away what a writer that was killed has left, if that is all there is
+            return self._rollback() if self.path.exists() else ([], [])
 
     def _rollback(self) -> tuple[list[str], list[str]]:
         undone: list[str] = []

@@ -51,7 +51,8 @@ COUNTERS = re.compile(
 # A NIC's own routes of IPv6 come by themselves a moment after the NIC does.
 OF_ITSELF = re.compile(r"^(local fe80:|fe80::/64 |multicast ff00::/8 )")
 # Of whoever made the machine's namespaces before the board was made: its own are among the namespaces and the files.
-OTHERS_MOUNTS = "nsfs /run/netns/"
+# The rest is a test's that ran on the machine when the board was made.
+OTHERS_MOUNTS = re.compile(r"^nsfs /run/netns/|^\S+ /tmp/")
 MARK = "@@@ "
 PRINTED = r"\100\100\100 "  # in the shell's own arguments, which ps(1) lists, it is not to be found
 
@@ -92,15 +93,14 @@ def _lines(kind: str, text: str) -> set[str]:
     if kind == "routes of IPv6":
         return {line for line in lines if not OF_ITSELF.match(line)}
     if kind == "mounts":
-        return {line for line in lines if not line.startswith(OTHERS_MOUNTS)}
+        return {line for line in lines if not OTHERS_MOUNTS.match(line)}
     if kind == "groups":
         return {line.partition(":")[2] for line in lines if "33:33:" not in line and "ff02::" not in line}
     if kind == "bridges":
         return {line for line in lines if not line.startswith("33:33:")}
     if kind == "programs":  # the shell of the question, and what it asks with
-        return {
-            line.split(maxsplit=1)[1] for line in lines if PRINTED not in line and "ps -e -ww" not in line
-        }
+        told = {line.split(maxsplit=1)[1] for line in lines if not any(word in line for word in ASKING)}
+        return told - {"[ip] <defunct>"}  # of whoever watches the board meanwhile
     if kind == "queues":
         return {line.partition(" refcnt")[0] for line in lines}
     if kind == "kernel settings":

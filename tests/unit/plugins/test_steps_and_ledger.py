@@ -255,6 +255,15 @@ def test_what_a_killed_writer_has_left_goes(world: World, tmp_path: Path) -> Non
     assert not ledger.root.exists()
 
 
+def test_what_a_writer_has_left_that_was_killed_before_there_was_a_ledger_goes_too(tmp_path: Path) -> None:
+    ledger = Ledger("topology", tmp_path / "ledger")
+    ledger.root.mkdir()
+    (ledger.root / "before.json").write_text("{}", encoding="utf-8")
+    (ledger.root / "topology.json.new").write_text("{", encoding="utf-8")
+    assert ledger.rollback() == ([], [])
+    assert not ledger.root.exists()
+
+
 def test_what_an_undo_has_missed_is_told(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
