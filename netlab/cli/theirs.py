@@ -103,7 +103,10 @@ def manifest(bundle: Bundle, mapped: Mapped, mine: Mapping[str, Any]) -> dict[st
         "netlab": bundle.run_netlab,
         "plan": bundle.plan.as_dict(),
         "inventory": {
-            board["name"]: {**board, "variables": {**board["variables"], **_settings(mapped, board["name"])}}
+            board["name"]: {
+                **board,
+                "variables": {**board["variables"], **_settings(mine, mapped.boards[board["name"]])},
+            }
             for board in bundle.boards
         },
         "guest_image": bundle.guest_images,
@@ -114,9 +117,11 @@ def manifest(bundle: Bundle, mapped: Mapped, mine: Mapping[str, Any]) -> dict[st
     return found
 
 
-def _settings(mapped: Mapped, board: str) -> Mapping[str, Any]:
-    """What ours takes over of a board: said there, or what it is by default."""
-    return mapped.settings.get(mapped.boards[board], {})
+def _settings(mine: Mapping[str, Any], board: str) -> Mapping[str, Any]:
+    """What ours took over of a board: said there, or what it is by default."""
+    own = mine.get("inventory")
+    told = own.get(board) if isinstance(own, Mapping) else None
+    return (told.get("settings") or {}) if isinstance(told, Mapping) else {}
 
 
 def renamed(told: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
