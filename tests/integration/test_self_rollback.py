@@ -22,6 +22,7 @@ pytestmark = [
 ]
 
 WITHIN_S = 25  # what the boards wait: longer than any step of a deploy of `host` takes here
+CUT_S = 2.5  # ssh asks every 2 seconds, and gives up after the third time that nobody answers
 LIMIT = 90.0  # seconds
 LEDGER = "/var/lib/netlab-testbed/ledger"
 TIMER = "/run/netlab-testbed/self-rollback.json"
@@ -136,6 +137,20 @@ def test_a_connection_that_is_cut_for_good(lab: SshLab) -> None:
     assert f"{lab.peer} rolled back by itself at 2" in said
     said = lab.call("destroy")
     assert "nothing of netlab is left on 2 boards" in said
+
+
+def test_a_connection_that_comes_back_in_time(lab: SshLab) -> None:
+    """Nothing is lost by it: neither does ssh give up, nor has the board rolled back."""
+    program = lab.start("deploy", "-t", "host")
+    until(lambda: changed(lab) or program.poll() is not None)
+    lab.cut(lab.dut)
+    time.sleep(CUT_S)  # so long is the fault
+    lab.mend(lab.dut)
+    status, said = lab.end(program)
+    assert status == 0, said
+    assert {report["state"] for report in reports(lab).values()} == {"ready"}
+    assert [timers(lab, board) for board in lab.boards] == [[], []]
+    lab.call("destroy")
 
 
 def test_a_timer_alone_undoes_nothing_of_a_whole_deployment(lab: SshLab) -> None:
