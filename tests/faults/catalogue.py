@@ -31,9 +31,8 @@ STEPS = {
     "xdp": {"dut": 9},
     "user": {"dut": 3},
 }
-WRITES = {"deploy": 4, "destroy": 5}  # of the dut's ledger, for host
+WRITES = {"deploy": 4, "destroy": 3}  # of the dut's ledger, for host
 BENCH_TRIALS = range(34, 44)  # tasks of a bench of host, from the first that measures to its end
-GUEST_TRIAL = 48  # the task that measures in a guest, of tap
 LINES = 2  # of results, that a bench of our plan writes
 
 INTERRUPTS = ("SIGINT", "SIGINT x2", "SIGINT x10")
@@ -42,6 +41,7 @@ SIGNALS = (*KILLS, *INTERRUPTS)
 INSIDE = ("kill -9 module", "kill -9 ansible", "kill -9 netlab", "module goes on alone", "SIGINT")
 PLACES = ("disk full", "NIC vanishes", "clock steps back", "another deploy")
 RACES = ("another deploy at once", "a destroy at once", "another deploy at once that waits")
+BEFORE_MEASURING = "before Measurement"
 WHILE_MEASURING = "while netperf runs"
 AT_ONCE = "from the start"
 LOCKED_FROM = 6  # the task that takes the boards' locks
@@ -141,7 +141,7 @@ def _guests() -> Iterator[Trial]:
 
 def _bench() -> Iterator[Trial]:
     for fault in ("guest killed", "guest never answers", "libvirtd killed", *KILLS, INTERRUPTS[0]):
-        yield Trial(fault, "bench", "tap", f"task {GUEST_TRIAL}", guest=True)
+        yield Trial(fault, "bench", "tap", BEFORE_MEASURING, guest=True)
     for fault in (
         *SIGNALS,
         *("kill -9 module", "instrument killed", "init killed", "NIC vanishes", "clock steps back"),

@@ -100,7 +100,7 @@ def _there(board: str) -> bool:
 
 def _happens(lab: Lab, trial: Trial, fault: Fault, words: list[str]) -> tuple[int, str]:
     made = trial.fault == "init killed"
-    if trial.fault == "guest never answers":
+    if trial.fault == "guest never answers" and trial.command == "deploy":
         lab.impatience(IMPATIENT)
     if trial.at in (AT_ONCE, WHILE_MEASURING):
         lab.clear()

@@ -12,6 +12,7 @@ netlab itself), both only where ANSIBLE_FAULTS names a folder. In it:
 Moments:
 
     deploy task 3               before the third task of playbook deploy; one more than tasks: after the last
+    bench before Measurement    before the first task of this name
     deploy dut step 2 intended  the second change of the dut: its undo is on disk, nothing is done yet
     deploy dut step 2 done      and once it is done, before the module goes on
     deploy dut write 2 torn     the ledger's second writing is half on disk

@@ -34,6 +34,7 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         self.tasks += 1
         fault_gate.come_by(f"{self.playbook} task {self.tasks}")
+        fault_gate.come_by(f"{self.playbook} before {task.name}")
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         fault_gate.come_by(f"{self.playbook} task {self.tasks + 1}")
