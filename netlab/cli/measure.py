@@ -98,8 +98,11 @@ class Measurement:
             self._interrupted()
             raise self._resumable(ResultsUnwritable.of(error, self.store.path)) from error
         except BaseException as error:
+            if isinstance(error, Locked) and self.store.discard():
+                raise  # nothing was done, and so there is nothing to go on with
             self._interrupted()
-            raise self._resumable(error)
+            self._resumable(error)
+            raise
         try:
             self.surroundings.after()
             self._facts_after()

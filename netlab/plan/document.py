@@ -46,10 +46,14 @@ def read(path: Path) -> Document:
     """
     name = str(path)
     try:
+        if not path.is_dir() and path.exists() and not path.is_file():  # a pipe would keep us waiting
+            raise InvalidInput([Problem("this is not a file", file=name)])
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise InvalidInput([Problem(error.strerror or str(error), file=name)]) from error
+    except ValueError as error:  # a NUL in the path
+        raise InvalidInput([Problem(f"no file can be called so: {error}", file=name)]) from error
     if len(raw) > MAX_BYTES:
         raise InvalidInput([Problem(f"larger than {MAX_BYTES} bytes: not a plan", file=name)])
     try:

@@ -45,6 +45,33 @@ def kill_below(pid: int) -> None:
             continue
 
 
+def start_time(pid: int) -> str | None:
+    """Field 22 of /proc/PID/stat, proc_pid_stat(5): a pid alone may be somebody else's by now. None: it is gone."""
+    try:
+        content = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    state, *fields = content.rpartition(")")[2].split()
+    return None if state in "ZX" else fields[18]
+
+
+def runs(pid: int, started: str) -> bool:
+    """Whether the process that began at that time runs still."""
+    return start_time(pid) == started
+
+
+def bears(token: str) -> bool:
+    """Whether anything runs that a process with this mark has started."""
+    wanted = f"NETLAB_HOLDER={token}".encode()
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if wanted in environment.read_bytes().split(b"\0"):
+                return True
+        except OSError:  # it ended, or is another user's
+            continue
+    return False
+
+
 def mark() -> str:
     """What is in the environment of all that this process starts: its token in a lock, lock_holder.holder_of."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -14,7 +14,6 @@ import shlex
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from netlab import collection, settings
+from netlab.play import leftovers
 from netlab.play.events import Event, Printed, from_runner
 from netlab.play.interrupt import Interrupt
 from netlab.play.outcome import Outcome
@@ -75,7 +75,8 @@ class Listener:
 
 def run(play: Play, listeners: Sequence[Listener], interrupt: Interrupt) -> Outcome:
     """Runs `play` to its end, and says how it went; raises nothing for a play that fails."""
-    private = Path(tempfile.mkdtemp(prefix="netlab-"))  # 0700
+    leftovers.sweep()
+    private = leftovers.make()
     try:
         return _Run(play, private, listeners, interrupt).outcome()
     finally:

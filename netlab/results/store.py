@@ -9,6 +9,7 @@ samples/0001-tap-irtt.parquet     each probe, from instruments that tell of sing
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -267,6 +268,22 @@ class RunStore:
         self.manifest.finished = _now()
         self._save()
         self.close()
+
+    def discard(self) -> bool:
+        """Remove a run that this process has made and that holds nothing yet; whether it was such a one."""
+        if (
+            self._writer is None
+            or self._recorded
+            or self.manifest.resumed
+            or self.manifest.environment.before
+        ):
+            return False
+        own = {MANIFEST, TRIALS, RAW}
+        if {entry.name for entry in self.path.iterdir()} - own or any((self.path / RAW).iterdir()):
+            return False
+        shutil.rmtree(self.path)
+        self.close()
+        return True
 
     def close(self) -> None:
         """Let go of the run; another process may resume it."""

@@ -17,6 +17,7 @@ from netlab.errors import InvalidInput, NetlabError
 from netlab.plan import Plan, TrialSpec
 from netlab.results import RunStore, samples
 from netlab.results.manifest import WITHHELD, withhold_secrets
+from netlab.results.shape import DamagedResult
 
 Result = Callable[..., dict[str, Any]]
 
@@ -327,3 +328,51 @@ def test_keys_of_a_later_netlab_survive_a_resume(store: RunStore, tmp_path: Path
     with RunStore.open(tmp_path / "results", store.name) as again:
         again.resume()
     assert manifest_of(store)["weather"] == "fine"
+
+
+def test_a_run_that_holds_nothing_can_be_discarded(store: RunStore) -> None:
+    assert store.discard()
+    assert not store.path.exists()
+
+
+@pytest.mark.parametrize("what", ["result", "environment", "resumed", "file"])
+def test_a_run_that_holds_something_is_not_discarded(store: RunStore, result: Result, what: str) -> None:
+    if what == "result":
+        store.append(result(store.missing()[0]))
+    elif what == "environment":
+        store.set_environment("before", {"board1": {"kernel": "6.1"}})
+    elif what == "resumed":
+        store.resume()
+    else:
+        (store.path / "notes.txt").write_text("mine")
+    assert not store.discard()
+    assert (store.path / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metrics": {"p50_us": "fast"}},
+        {"metrics": {"p50_us": 10**30}},
+        {"flags": ["odd"]},
+        {"board": "a\nb"},
+        {"command": {"a": 1}},
+        {"guest": "\x1b[31m"},
+    ],
+)
+def test_a_result_that_could_not_be_read_again_is_refused(
+    store: RunStore, result: Result, change: dict[str, Any]
+) -> None:
+    with pytest.raises(DamagedResult, match="what the board sent is no result: "):
+        store.append({**result(store.missing()[0]), **change})
+    assert store.trials() == []
+    assert list((store.path / "raw").iterdir()) == []
+
+
+def test_a_result_that_is_nested_too_deep_is_refused(store: RunStore, result: Result) -> None:
+    deep: list[Any] = []
+    for _level in range(100_000):
+        deep = [deep]
+    with pytest.raises(DamagedResult, match="nested deeper"):
+        store.append(result(store.missing()[0], counters={"before": deep}))
+    assert store.trials() == []
