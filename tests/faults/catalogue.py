@@ -40,6 +40,7 @@ KILLS = ("kill -9 netlab", "kill -9 ansible")
 SIGNALS = (*KILLS, *INTERRUPTS)
 INSIDE = ("kill -9 module", "kill -9 ansible", "kill -9 netlab", "module goes on alone", "SIGINT")
 PLACES = ("disk full", "NIC vanishes", "clock steps back", "another deploy")
+CUT = "connection cut"  # on boards over SSH
 RACES = ("another deploy at once", "a destroy at once", "another deploy at once that waits")
 BEFORE_MEASURING = "before Measurement"
 WHILE_MEASURING = "while netperf runs"
@@ -72,7 +73,7 @@ class Trial:
 
 def everything() -> list[Trial]:
     """In the order in which they are tried; the slow ones first, so that both workers end at about the same time."""
-    return [*_guests(), *_bench(), *_races(), *_host(), *_torn(), *_inside_others()]
+    return [*_guests(), *_bench(), *_races(), *_cut(), *_host(), *_torn(), *_inside_others()]
 
 
 def _host() -> Iterator[Trial]:
@@ -99,6 +100,18 @@ def _host() -> Iterator[Trial]:
     for board, at in _steps("host"):
         for fault in INSIDE:
             yield Trial(fault, "destroy", "host", f"{board} {at}")
+
+
+def _cut() -> Iterator[Trial]:
+    """From where the boards are locked: before that, nothing was changed."""
+    for task in range(LOCKED_FROM, DEPLOY_TASKS, 3):
+        yield Trial(CUT, "deploy", "host", f"task {task}")
+    for board, at in _steps("host"):
+        yield Trial(CUT, "deploy", "host", f"{board} {at}")
+    for at in ("task 2", "task 3", "dut step 1 intended", "dut step 1 done", "dut step 2 done"):
+        yield Trial(CUT, "destroy", "host", at)
+    for at in (WHILE_MEASURING, "netlab line 1 done", "status task 2"):
+        yield Trial(CUT, "bench", "host", at)
 
 
 def _torn() -> Iterator[Trial]:

@@ -18,7 +18,8 @@ from concurrent.futures import Future
 import pytest
 
 from tests.faults import table
-from tests.faults.catalogue import Trial, everything, sample
+from tests.faults.catalogue import CUT, Trial, everything, sample
+from tests.faults.far import FarLab
 from tests.faults.lab import Lab
 from tests.faults.trying import attempt
 
@@ -60,13 +61,13 @@ class Campaign:
             return None if self.over or not self.left else self.left.pop(0)
 
     def _work(self, name: str) -> None:
-        lab = Lab(name)
+        near, far = Lab(name), FarLab(f"{name}s")
         try:
             while (trial := self._next()) is not None:
                 began = time.monotonic()
                 lost: BaseException | None = None
                 try:
-                    attempt(lab, trial)
+                    attempt(far if trial.fault == CUT else near, trial)
                 except BaseException as error:  # noqa: BLE001 - it is the test's
                     lost = error
                 TOOK[trial] = time.monotonic() - began
@@ -76,7 +77,8 @@ class Campaign:
                 else:
                     self.results[trial].set_exception(lost)
         finally:
-            lab.close()
+            near.close()
+            far.close()
 
     def _note(self, trial: Trial, lost: BaseException | None) -> None:
         """A line in NETLAB_FAULTS_LOG, at once: an hour's work is not to wait for its end to be seen."""

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from ansible_collections.netlab.testbed.plugins.module_utils import local_board
+from tests.faults.catalogue import CUT
+from tests.faults.far import FarLab
 from tests.faults.lab import Lab, Lost, until
 
 STATE = "/var/lib/netlab-testbed"
@@ -185,10 +187,19 @@ def _results_unlocked(lab: Lab) -> None:
     lab.results_may_be_written(True)
 
 
-MEASURED = (
-    0,
-    5,
-)  # 5: measured, but the figures break a rule, which they may on a machine that does other things
+def _cut(lab: Lab, program: Program, _pid: int) -> None:
+    """For as long as the command runs; who is on the board goes on, and nobody hears it."""
+    assert isinstance(lab, FarLab)
+    lab.cut()
+    lab.go_on()
+    try:
+        until("the end of a command whose connection was cut", lambda: program.poll() is not None)
+    finally:
+        lab.mend()
+
+
+# 5: measured, but the figures break a rule, which they may on a machine that does other things
+MEASURED = (0, 5)
 
 FAULTS = {
     "kill -9 netlab": Fault(_kill_wrapper, (-9,), cleans_up=False),
@@ -202,6 +213,7 @@ FAULTS = {
     "NIC vanishes": Fault(_nic_vanishes, (0, 1, 3), cleans_up=False, new_boards=True),
     "disk full": Fault(_disk_full, (0, 1), cleans_up=False, after=_disk_free, bench_may_end=(5,)),
     "clock steps back": Fault(_clock_back, (0,), bench_may_end=(5,)),
+    CUT: Fault(_cut, (0, 1, 4), cleans_up=False, bench_may_end=(5,)),
     "another deploy": Fault(_another("deploy", "-t", "tap"), (0,), bench_may_end=(5,)),
     "another bench": Fault(_another("bench"), (0,), bench_may_end=(5,)),
     "another deploy at once": Fault(_at_once("deploy", "-t", "host"), (0, 3), bench_may_end=(5,)),

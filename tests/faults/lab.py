@@ -94,7 +94,7 @@ class Lab:
     """One worker's boards, inventories and folders."""
 
     def __init__(self, name: str) -> None:
-        self.dut, self.peer = f"{name}dut", f"{name}peer"
+        self.name, self.dut, self.peer = name, f"{name}dut", f"{name}peer"
         self.folder = Path(tempfile.mkdtemp(prefix=f"netlab-faults-{name}-"))
         self.gate = self.folder / "gate"
         self.stays, self.made = self.folder / "stays.yml", self.folder / "made.yml"
@@ -135,6 +135,12 @@ class Lab:
     def raise_boards(self) -> None:
         """New boards, and a look at them before anybody changed anything."""
         self.remove_boards()
+        self.make()
+        self.before = self.look()
+        self.watch.boards = {board: self.pid(board) for board in (self.dut, self.peer)}
+        self.carries = ""
+
+    def make(self) -> None:
         for board in (self.dut, self.peer):
             local_board.start(board)
         for link in ("eth1", "mgmt0"):  # the measured cable, and the one that nobody may touch
@@ -143,9 +149,6 @@ class Lab:
             self.inside(board, "ip", "address", "add", address, "dev", "mgmt0")
             # a size that can be made smaller, and given back
             self.inside(board, "mount", "-o", "remount,size=16m", "/var/lib/netlab-testbed")
-        self.before = self.look()
-        self.watch.boards = {board: self.pid(board) for board in (self.dut, self.peer)}
-        self.carries = ""
 
     def remove_boards(self) -> None:
         self.watch.boards = {}
@@ -183,8 +186,7 @@ class Lab:
                 )
                 yield f"process {pid}: {words}"
 
-    @staticmethod
-    def locked(board: str) -> bool:
+    def locked(self, board: str) -> bool:
         return bool(list(LOCKS.glob(f"board-{board}.json*")))
 
     # -- commands --------------------------------------------------------------------------------------
@@ -201,7 +203,7 @@ class Lab:
             "NO_COLOR": "1",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "netlab", *words, "-i", str(inventory or self.stays)],
+            self.argv(*words, inventory=inventory or self.stays),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -210,6 +212,9 @@ class Lab:
             env=environment,
             start_new_session=True,
         )
+
+    def argv(self, *words: str, inventory: Path) -> list[str]:
+        return [sys.executable, "-m", "netlab", *words, "-i", str(inventory)]
 
     def end(self, program: subprocess.Popen[str]) -> tuple[int, str]:
         """Its status and all that it said."""

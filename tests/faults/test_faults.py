@@ -12,8 +12,8 @@ import pytest
 from tests.faults import catalogue
 from tests.faults.catalogue import Trial
 from tests.faults.conftest import Campaign
+from tests.faults.faults import MEASURED
 from tests.faults.lab import Lab
-from tests.faults.trying import MEASURED
 
 pytestmark = [
     pytest.mark.root,
