@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -116,7 +117,7 @@ def _find(name_or_path: str | Path) -> Document:
     if not looks_like_file and text in builtin:
         return document.parse(builtin[text].read_text(encoding="utf-8"), f"{text}.yml")
     path = Path(text)
-    if looks_like_file or path.is_file():
+    if looks_like_file or os.path.isfile(path):  # noqa: PTH113 false, no error, for any name
         return document.read(path)
     raise InvalidInput(
         [

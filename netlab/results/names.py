@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 from pathlib import Path
 
 from netlab.errors import InvalidInput, NetlabError, Problem
@@ -19,13 +20,13 @@ def find(results_dir: Path, name: str) -> Path:
         return _latest(results_dir)
     if "/" not in name:
         path = results_dir / name
-        if name not in ("", ".", "..") and (path / MANIFEST).is_file():
+        if name not in ("", ".", "..") and os.path.isfile(path / MANIFEST):  # noqa: PTH113 no error for any name
             return path
         names = [folder.name for folder in folders(results_dir)]
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
         guess = f"; did you mean {close[0]}?" if close else ""
         raise _no_run(f"no run is called {name!r} in {results_dir}{guess}")
-    if not (Path(name) / MANIFEST).is_file():
+    if not os.path.isfile(Path(name) / MANIFEST):  # noqa: PTH113
         raise _no_run(f"{name} is not the folder of a run: it has no {MANIFEST}")
     return Path(name)
 

@@ -296,3 +296,12 @@ def test_too_much_is_refused_before_it_is_read(stranger: Stranger) -> None:
         assert status == 2, said
         assert name in said
         stranger.write(stranger.manifest, stranger.trials)
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 5000, "a\0b", "..", ".", "", "/", "/dev/zero", "/etc", "../../etc/passwd", "a\nb"]
+)
+def test_a_name_that_is_no_runs(stranger: Stranger, name: str) -> None:
+    for command in (["report", name], ["compare", name, "{good}"], ["bench", "--resume", name, "--dry-run"]):
+        status, said = stranger.ask(command)
+        assert status == 2, said
