@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.root, pytest.mark.guest, pytest.mark.slow, pytest.mark.timeout(580)]
+pytestmark = [pytest.mark.root, pytest.mark.guest, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = """
 name: repeated
 topologies: [host, tap]
 blocks: 2
-warm_up_s: 0.2
+aa_pair: false
+warm_up_s: 0
 quiet: {wait_s: 0}
 instruments:
   - {name: netperf, parameters: {duration_s: 1}}
