@@ -70,8 +70,8 @@ def command(
 ) -> None:
     """Repeat somebody's run on your boards, and judge its rows.
 
-    Did it come out the same? It shows first what stands for what. The same trials are run in the same order, as a run of your own, and each row
-    gets a verdict: reproduced, differs, or not resolved.
+    Did it come out the same? It shows first what stands for what. The same trials are run in the same order, as a run
+    of your own, and each row gets a verdict: reproduced, differs, or not resolved.
     """
     from netlab.bundle.read import opened
     from netlab.cli import reproducing
