@@ -10,7 +10,7 @@ from netlab.bundle import names
 from netlab.bundle.model import Header
 
 _PROFILE = "https://w3id.org/ro/crate/1.1"
-_NETLAB = "https://pypi.org/project/netlab-testbed/"
+_NETLAB = "#netlab"
 _FORMATS = {
     "json": ("application/json", "JSON"),
     "jsonl": ("application/jsonl", "JSON Lines"),
@@ -73,7 +73,6 @@ def metadata(
             "@id": _NETLAB,
             "@type": "SoftwareApplication",
             "name": "netlab-testbed",
-            "url": _NETLAB,
             "version": header.run_netlab,
             "license": {"@id": "https://spdx.org/licenses/Apache-2.0"},
         },

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each JSON member of a bundle holds. docs/schemas/bundle.schema.json is made from this file."""
+"""What each JSON member of a bundle holds. docs/schemas/bundle.schema.json is made from this file (schema.py)."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
@@ -145,32 +145,3 @@ class Redaction(BaseModel):
 
 REDACTIONS: TypeAdapter[list[Redaction]] = TypeAdapter(list[Redaction])
 BOARDS: TypeAdapter[list[BoardEntry]] = TypeAdapter(list[BoardEntry])
-
-
-def schema() -> dict[str, Any]:
-    """JSON Schema of the members, by member, in $defs."""
-    members: dict[str, TypeAdapter[Any]] = {
-        "bundle.json": TypeAdapter(Header),
-        "plan.json": TypeAdapter(PlanFile),
-        "inventory/rendered.json": BOARDS,
-        "environment.json": TypeAdapter(Surroundings),
-        "roles.json": TypeAdapter(Roles),
-        "guest-image.json": TypeAdapter(GuestImages),
-        "redactions.json": REDACTIONS,
-    }
-    _, definitions = TypeAdapter.json_schemas(
-        [(name, "validation", adapter) for name, adapter in members.items()],
-        title="netlab-testbed bundle",
-        description=f"The JSON members of a bundle, schema version {SCHEMA_VERSION}, by name.",
-    )
-    by_name, _ = TypeAdapter.json_schemas(
-        [(name, "validation", adapter) for name, adapter in members.items()]
-    )
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": definitions["title"],
-        "description": definitions["description"],
-        "type": "object",
-        "properties": {name: by_name[name, "validation"] for name in members},
-        "$defs": definitions["$defs"],
-    }
