@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -481,6 +482,47 @@ def test_an_interrupted_run_is_resumed_without_losing_or_repeating_a_trial(netla
     assert [line["order"] for line in lines(lab)] == [1, 2, 3, 4, 5, 6]
     manifest = json.loads((run / "manifest.json").read_text())
     assert (manifest["state"], len(manifest["resumed"])) == ("complete", 1)
+
+
+def test_results_that_find_no_room_stop_the_run_in_words_and_it_can_be_resumed(
+    netlab, lab, plan, monkeypatch
+) -> None:
+    from netlab.results.lines import LineWriter
+
+    append = LineWriter.append
+
+    def full(self, value) -> None:
+        if value["order"] == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(self, value)
+
+    monkeypatch.setattr(LineWriter, "append", full)
+    ended = netlab("bench", "plan.yml", "-i", lab.inventory)
+    assert ended.status == 1, ended.err
+    assert "results cannot be written" in ended.err
+    assert "No space left on device" in ended.err
+    assert "netlab bench --resume" in ended.err
+    assert [line["order"] for line in lines(lab)] == [1]
+    monkeypatch.setattr(LineWriter, "append", append)
+    assert netlab("bench", "--resume", "latest", "-i", lab.inventory).status == 0
+    assert [(line["order"], line["status"]) for line in lines(lab)] == [(1, "ok"), (2, "ok")]
+
+
+@pytest.mark.parametrize("words", [["plan.yml"], ["--resume", "latest"]])
+def test_a_folder_that_may_only_be_read_is_told_before_anything_is_measured(
+    netlab, lab, plan, monkeypatch, words
+) -> None:
+    if "--resume" in words:
+        made(lab)
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "manifest.json")
+
+    monkeypatch.setattr("netlab.results.files.replace", refused)
+    ended = netlab("bench", *words, "-i", lab.inventory)
+    assert ended.status == 1
+    assert "results cannot be written: manifest.json: Read-only file system" in ended.err
+    assert "bench  " not in ended.err, "no play was run"
 
 
 @pytest.fixture
