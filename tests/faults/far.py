@@ -58,6 +58,10 @@ class FarLab(Lab):
         """A board over SSH keeps its lock itself."""
         return KEPT in local_board.run_in_board(board, ["sh", "-c", f"find {KEPT} 2>/dev/null; true"])
 
+    def explained(self, difference: str) -> bool:
+        """sshd is this lab's own, and keeps a session for as long as ssh keeps the connection."""
+        return ": programs: left: sshd: " in difference
+
     def cut(self) -> None:
         assert self.ssh is not None
         self.ssh.cut(self.dut)

@@ -33,6 +33,16 @@ def state(run: Path) -> str:
     return str(json.loads((run / "manifest.json").read_bytes())["state"])
 
 
+def lacks(run: Path) -> list[int]:
+    """The trials that have no good result, and have not failed as often as the plan allows: they can be resumed."""
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    trials = [json.loads(line) for line in whole_lines(run)]
+    counts = Counter((trial["order"], trial["status"]) for trial in trials)
+    attempts = 1 + manifest["plan"]["retries"]
+    orders = [spec["order"] for spec in manifest["order"]]
+    return [order for order in orders if not counts[order, "ok"] and counts[order, "failed"] < attempts]
+
+
 def check(run: Path, earlier: list[bytes]) -> list[dict[str, Any]]:
     """Every whole line is a result with its files, and those of before are there still, as they were."""
     lines = whole_lines(run)
@@ -64,16 +74,14 @@ def check_complete(run: Path, earlier: list[bytes]) -> None:
     manifest = json.loads((run / "manifest.json").read_bytes())
     if state(run) != "complete":
         raise Lost(f"{run.name} is {state(run)}")
-    good = Counter(trial["order"] for trial in trials if trial["status"] == "ok")
-    # what failed as often as it may, the fault being there, is told as failed and not tried again
-    failed = Counter(trial["order"] for trial in trials if trial["status"] == "failed")
+    if lacking := lacks(run):
+        raise Lost(f"{run.name}: neither measured once nor failed as often as they may: trials {lacking}")
+    # what failed too often did so while the fault was there
     meanwhile = {line["order"] for line in map(json.loads, earlier) if line["status"] == "failed"}
-    attempts = 1 + manifest["plan"]["retries"]
+    good = Counter(trial["order"] for trial in trials if trial["status"] == "ok")
     for order in (spec["order"] for spec in manifest["order"]):
-        if good[order] != 1 and not (not good[order] and order in meanwhile and failed[order] == attempts):
-            raise Lost(
-                f"{run.name}: trial {order} has {good[order]} good results and {failed[order]} failures"
-            )
+        if good[order] != 1 and order not in meanwhile:
+            raise Lost(f"{run.name}: trial {order} has {good[order]} good results")
     content = (run / "trials.jsonl").read_bytes()
     if content and not content.endswith(b"\n"):
         raise Lost(f"{run.name}: half a line at the end")

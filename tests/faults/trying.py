@@ -82,7 +82,7 @@ def _again(lab: Lab, trial: Trial, earlier: list[bytes]) -> None:
     """A new deploy; of a bench that was cut off, the one that completes it."""
     inventory = lab.made if trial.fault == "init killed" else None
     run = runs.only(lab.results) if trial.command == "bench" else None
-    if run is not None and runs.state(run) != "complete":
+    if run is not None and (runs.state(run) != "complete" or runs.lacks(run)):
         runs.check(run, earlier)
         # 1: some trial has failed too often already, which is for check_complete to say
         lab.call("bench", "--resume", run.name, inventory=inventory, allowed=(1, *MEASURED))
