@@ -112,22 +112,25 @@ WATCH = textwrap.dedent("""
 """)
 
 
+def as_golden(found: dict[str, object]) -> str:
+    """Without hashes of the roles at hand, and without sizes, which another zlib makes others."""
+    words = re.sub(r"[0-9a-f]{16}\.\.\.", "HASH", str(found["said"]))
+    return f"{found['kind']}: " + re.sub(r"\b[0-9]{4,}\b", "N", words)
+
+
 @pytest.mark.parametrize("name", hostile.CORPUS)
 def test_it_is_refused_in_words_of_its_own(name: str, told: dict[str, dict[str, object]]) -> None:
     """The words are a golden file: NETLAB_GOLDEN=1 writes it anew."""
     found = told[hostile.file_name(name)]
     assert found["kind"], "it was read"
     expected = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    assert f"{found['kind']}: {found['said']}" == expected[name]
+    assert as_golden(found) == expected[name]
     assert float(str(found["seconds"])) < SECONDS
 
 
 def test_no_two_say_the_same(told: dict[str, dict[str, object]]) -> None:
     if os.environ.get("NETLAB_GOLDEN"):
-        said = {
-            name: f"{told[hostile.file_name(name)]['kind']}: {told[hostile.file_name(name)]['said']}"
-            for name in hostile.CORPUS
-        }
+        said = {name: as_golden(told[hostile.file_name(name)]) for name in hostile.CORPUS}
         GOLDEN.parent.mkdir(parents=True, exist_ok=True)
         GOLDEN.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     by_words: dict[str, list[str]] = {}
