@@ -46,7 +46,8 @@ BEFORE_MEASURING = "before Measurement"
 WHILE_MEASURING = "while netperf runs"
 AT_ONCE = "from the start"
 LOCKED_FROM = 6  # the task that takes the boards' locks
-SAMPLE = 8
+SIDES = {"intended": "before a change", "done": "after a change", "torn": "ledger torn"}
+SAMPLE = 10
 SEED = 5
 
 
@@ -65,6 +66,17 @@ class Trial:
         """As the gate calls it; a line of results is the wrapper's, whatever plays."""
         whole = self.at.startswith(("netlab ", "environment ", "status "))
         return self.at if whole else f"{self.command} {self.at}"
+
+    @property
+    def when(self) -> str:
+        """A kind of moment."""
+        if self.at == AT_ONCE:
+            return self.at
+        if self.command != "bench":
+            return f"{self.command}: {SIDES.get(self.at.rpartition(' ')[2], 'between tasks')}"
+        if self.at == WHILE_MEASURING:
+            return "bench: in a trial"
+        return f"bench: {'writing results' if self.at.startswith('netlab line') else 'between tasks'}"
 
     @property
     def name(self) -> str:
@@ -187,6 +199,9 @@ def _races() -> Iterator[Trial]:
 
 
 def sample(trials: list[Trial], count: int = SAMPLE, seed: int = SEED) -> list[Trial]:
-    """The same few each time, none that needs a guest."""
-    chosen = set(random.Random(seed).sample([trial for trial in trials if not trial.guest], count))
+    """The same few each time, as different moments as there are, and none that needs a guest."""
+    shuffled = [trial for trial in trials if not trial.guest]
+    random.Random(seed).shuffle(shuffled)
+    chosen = list({trial.when: trial for trial in reversed(shuffled)}.values())[:count]
+    chosen += [trial for trial in shuffled if trial not in chosen][: count - len(chosen)]
     return [trial for trial in trials if trial in chosen]

@@ -6,13 +6,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from tests.faults.catalogue import AT_ONCE, WHILE_MEASURING, Trial
+from tests.faults.catalogue import SIDES, Trial
 
-SIDES = {
-    "intended": "before a change",
-    "done": "after a change",
-    "torn": "ledger torn",
-}
 COLUMNS = (
     *(
         f"{command}: {when}"
@@ -23,20 +18,9 @@ COLUMNS = (
 )
 
 
-def column(trial: Trial) -> str:
-    if trial.at == AT_ONCE:
-        return "from the start"
-    if trial.command == "bench":
-        if trial.at == WHILE_MEASURING:
-            return "bench: in a trial"
-        return "bench: writing results" if trial.at.startswith("netlab line") else "bench: between tasks"
-    side = trial.at.rpartition(" ")[2]
-    return f"{trial.command}: {SIDES.get(side, 'between tasks')}"
-
-
 def lines(results: Mapping[Trial, str], took: Mapping[Trial, float]) -> Iterator[str]:
     """`results`: "survived" or "lost"; `took`: seconds of one worker, of those that were tried here."""
-    yield from _cross(results, lambda trial: trial.fault, column, COLUMNS)
+    yield from _cross(results, lambda trial: trial.fault, lambda trial: trial.when, COLUMNS)
     yield ""
     topologies = list(dict.fromkeys(sorted(trial.topology for trial in results)))
     yield from _cross(results, lambda trial: f"{trial.command} {'with a guest' if trial.guest else ''}".strip(),
