@@ -39,11 +39,13 @@ def plan(current: State, wanted: State) -> list[Step]:
     steps = _vfio(current, wanted) if guests else []
     counting = _count(current, wanted["interface"], len(own))
     steps += counting
+    # ours, and gone by then: the NIC itself may be given to a guest in their place
+    leaving = [current["nic"]["address"]] if counting and not own else []
     for index, guest in enumerate(own):
         steps += _own(current, index, guest, wanted["settings"], anew=bool(counting))
     for guest in guests:
         if guest.get("device"):
-            steps += _given(current, guest, wanted["settings"])
+            steps += _given(current, guest, wanted["settings"], leaving)
     return steps
 
 
@@ -138,13 +140,13 @@ def _differs(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
     return {key: value for key, value in wanted.items() if value is not None and value != before.get(key)}
 
 
-def _given(current: State, guest: Device, settings: Mapping[str, Any]) -> list[Step]:
+def _given(current: State, guest: Device, settings: Mapping[str, Any], leaving: Sequence[str]) -> list[Step]:
     """A device that the inventory names: passed as it is, given back as it was."""
     address = guest["device"]
     old = current["devices"].get(address)
     if old is None:
         raise BoardError(f"{guest['name']}: this board has no PCI device {address} (pci_device)")
-    _may_be_given(current, guest["name"], old)
+    _may_be_given(current, guest["name"], old, leaving)
     steps = []
     if old["driver"] != pci.VFIO:
         # what the device is called and which address it has, for whoever asks while it is away, and for the undo
@@ -170,7 +172,7 @@ def _give_back(device: Device, was: dict[str, str]) -> Step:
     return Step("pci.bind", {**place, "driver": device["driver"], "was": was})
 
 
-def _may_be_given(current: State, guest: str, device: Device) -> None:
+def _may_be_given(current: State, guest: str, device: Device, leaving: Sequence[str]) -> None:
     address = device["address"]
     if not device["network"]:
         raise Refusal(f"{guest}: {address} (pci_device) is not a network controller: it stays with the board")
@@ -184,7 +186,7 @@ def _may_be_given(current: State, guest: str, device: Device) -> None:
             f"{guest}: {address} (pci_device) is a virtual function of this testbed's making: a guest without"
             " pci_device gets one"
         )
-    if device["virtual"]:
+    if device["virtual"] and address not in leaving:
         raise Refusal(f"{guest}: {address} (pci_device) has virtual functions, which would go with it")
     if device["group"] is None:
         raise BoardError(

@@ -187,6 +187,19 @@ def test_somebody_elses_virtual_function_gets_its_address_back() -> None:
     assert state == before
 
 
+def test_a_nic_whose_virtual_functions_are_ours_is_given_once_they_are_gone() -> None:
+    state = board(count=2)
+    state["devices"][PF] = device(PF, virtual=2, interfaces=["enp1s0"])
+    assert words(plan(state, wanted(guest(1, PF)))) == [
+        "vfio.load",
+        "domain.remove",
+        "sriov.count",
+        "pci.bind",
+    ]
+    with pytest.raises(Refusal, match="has virtual functions, which would go with it"):
+        plan(state, wanted(guest(1), guest(2), guest(3, PF)))
+
+
 def test_unsafe_interrupts_are_allowed_only_when_asked_for() -> None:
     assert "vfio.unsafe_interrupts" not in words(plan(board(), wanted(guest(1))))
     state = board()
