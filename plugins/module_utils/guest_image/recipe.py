@@ -60,6 +60,10 @@ OPTIONAL_MODULES = (
     "igbvf",
     "ixgbevf",
     "iavf",
+    # whole NICs that a guest is given: those with time-sensitive networking (I210, I225) among them
+    "igb",
+    "igc",
+    "ixgbe",
     "button",
     "gpio_keys",
     "evdev",
