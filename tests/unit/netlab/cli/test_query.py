@@ -26,7 +26,14 @@ class OneTrial:
         return [self]
 
     def as_dict(self) -> dict[str, Any]:
-        return {"order": 1, "block": 1, "topology": "plain", "scenario": "latency", "instrument": "ruler"}
+        return {
+            "name": "small",
+            "order": 1,
+            "block": 1,
+            "topology": "plain",
+            "scenario": "latency",
+            "instrument": "ruler",
+        }
 
 
 @pytest.fixture
