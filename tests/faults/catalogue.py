@@ -3,9 +3,10 @@
 
 What is not tried again, and why:
 
-- kill -9 of netlab and of ansible are tried at each boundary of a deploy's tasks, of a destroy's and of a bench's
-  trials. Of the interrupts (once, twice, ten times) one in its turn: they differ in how often the rollback is pressed,
-  and that is the same rollback of the same ledger at two boundaries that follow each other.
+- kill -9 of netlab and of ansible are tried at each boundary of a deploy's tasks, of a destroy's and of a bench's first
+  trial; at those of the second trial, which are the same tasks, one thing in its turn. Of the interrupts (once, twice,
+  ten times) one in its turn: they differ in how often the rollback is pressed, and that is the same rollback of the same
+  ledger at two boundaries that follow each other.
 - Inside each step of a module, on both sides of the change, the module is killed, in every topology. All else that can
   happen there is tried on both sides in `host`; elsewhere one thing at each step, in its turn, before the change: what
   follows reads the ledger, which says the same on both sides, and each undo is the same for a change never made.
@@ -33,6 +34,7 @@ STEPS = {
 }
 WRITES = {"deploy": 4, "destroy": 3}  # of the dut's ledger, for host
 BENCH_TRIALS = range(34, 44)  # tasks of a bench of host, from the first that measures to its end
+FIRST_TRIAL_ENDS = 40
 LINES = 2  # of results, that a bench of our plan writes
 
 INTERRUPTS = ("SIGINT", "SIGINT x2", "SIGINT x10")
@@ -174,8 +176,10 @@ def _bench() -> Iterator[Trial]:
     ):
         yield Trial(fault, "bench", "host", WHILE_MEASURING)
     for task in BENCH_TRIALS:
-        for fault in (*KILLS, INTERRUPTS[task % 3]):
-            yield Trial(fault, "bench", "host", f"task {task}")
+        yield Trial(SIGNALS[task % 5], "bench", "host", f"task {task}")
+        if task <= FIRST_TRIAL_ENDS:
+            for fault in (kill for kill in KILLS if kill != SIGNALS[task % 5]):
+                yield Trial(fault, "bench", "host", f"task {task}")
     for number in range(1, LINES + 1):
         for side in ("begun", "torn", "done"):
             for fault in ("kill -9 netlab", "results disk full"):
