@@ -27,6 +27,9 @@ REWORDED = {
 }
 
 MOST_PROBLEMS = 20
+LONGEST = (
+    1000  # characters of a line that quotes an input: its beginning names the place, its end what is wrong
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -59,10 +62,15 @@ def complain(error: NetlabError) -> int:
 
 def _shortened(error: NetlabError) -> str:
     """Of a hundred problems the first twenty: one of them may explain the rest."""
-    if not isinstance(error, InvalidInput) or len(error.problems) <= MOST_PROBLEMS:
+    if not isinstance(error, InvalidInput):
         return str(error)
-    shown = [str(problem) for problem in error.problems[:MOST_PROBLEMS]]
-    return "\n".join([*shown, f"... and {len(error.problems) - MOST_PROBLEMS} problems more"])
+    lines = [line for problem in error.problems[:MOST_PROBLEMS] for line in str(problem).split("\n")]
+    shown = [
+        line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+        for line in lines
+    ]
+    left = len(error.problems) - MOST_PROBLEMS
+    return "\n".join([*shown, *([f"... and {left} problems more"] if left > 0 else [])])
 
 
 def _misuse(error: Any) -> InvalidInput:
