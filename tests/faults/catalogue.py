@@ -5,7 +5,7 @@ What is not tried again, and why:
 
 - kill -9 of netlab and of ansible are tried at each boundary of a deploy's tasks, of a destroy's and of a bench's first
   trial; at those of the second trial, which are the same tasks, one thing in its turn. Of the interrupts (once, twice,
-  ten times) one in its turn: they differ in how often the rollback is pressed, and that is the same rollback of the same
+  ten times) one in its turn: they differ in how often the rollback is pressed, and that is the same rollback of one
   ledger at two boundaries that follow each other.
 - Inside each step of a module, on both sides of the change, the module is killed, in every topology. All else that can
   happen there is tried on both sides in `host`; elsewhere one thing at each step, in its turn, before the change: what
