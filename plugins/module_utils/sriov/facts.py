@@ -70,7 +70,7 @@ def given_nic(interface: str, sys: Path = pci.SYS) -> dict[str, Any] | None:
     for address, was in record.taken(record.entries()).items():
         if was["interface"] == interface and pci.driver(address, sys) == pci.VFIO:
             return {
-                "name": interface, "driver": pci.VFIO, "pci_address": address, "given": True, "mac": was["mac"],
+                "name": interface, "driver": pci.VFIO, "pci_address": address, "given": True, "mac": was["address_set"],
                 "virtual_functions": NONE, "sriov_total_vfs": 0, "speed_mbit": None, "xdp_native": None,
                 "foreign_master": None, "mtu": 1500, "up": False, "carrier": False, "master": "", "addresses": [],
                 "kind": None,

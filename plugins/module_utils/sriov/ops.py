@@ -86,8 +86,8 @@ def bind_virtual(device: str, interface: str, vf: int) -> None:
 def bind(device: str, driver: str, override: str, was: dict[str, str]) -> None:
     """To the driver named, with ``driver_override`` as given: Documentation/ABI, sysfs-bus-pci.
 
-    ``was``: interface and MAC address of a whole NIC. Where it gets its own driver back, the interface is waited for,
-    since what is undone next is undone by name.
+    ``was``: interface of a whole NIC, its MAC address from its maker, and the one that it had. Where it gets its own
+    driver back, the interface is waited for, since what is undone next is undone by name, and has that address again.
     """
     if not pci.device(device).exists():
         if driver == pci.VFIO:
@@ -96,6 +96,8 @@ def bind(device: str, driver: str, override: str, was: dict[str, str]) -> None:
     _give_away(device, driver, override)
     if driver != pci.VFIO and was.get("interface"):
         _await_interface(device, was["interface"])
+        if was["address_set"] and vf_links.addresses(was["interface"])[0] != was["address_set"]:
+            _ip_link(was["interface"], "address", was["address_set"])
 
 
 @operation("pci.release", "leave {device} without a driver", volatile=True)
@@ -136,6 +138,13 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="ascii")
 
 
+def _ip_link(interface: str, *words: str) -> None:
+    argv = ["ip", "link", "set", "dev", interface, *words]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT, check=False)
+    if done.returncode:
+        raise BoardError(f"{' '.join(argv)}: {done.stderr.strip()}")
+
+
 def _await_interface(address: str, name: str) -> None:
     """Under the name that it had: udev gives it, or we where nobody does."""
     deadline = time.monotonic() + LIMIT
@@ -143,6 +152,5 @@ def _await_interface(address: str, name: str) -> None:
         if time.monotonic() > deadline:
             if len(found) != 1:
                 raise BoardError(f"interface {name} did not come back with the driver of {address}")
-            argv = ["ip", "link", "set", "dev", found[0], "name", name]
-            subprocess.run(argv, capture_output=True, timeout=LIMIT, check=True)
+            _ip_link(found[0], "name", name)
         time.sleep(POLL)

@@ -150,7 +150,8 @@ def _given(current: State, guest: Device, settings: Mapping[str, Any], leaving: 
     steps = []
     if old["driver"] != pci.VFIO:
         # what the device is called and which address it has, for whoever asks while it is away, and for the undo
-        was = {"interface": next(iter(old["interfaces"]), ""), "mac": old["mac"]}
+        name = next(iter(old["interfaces"]), "")
+        was = {"interface": name, "mac": old["mac"], "address_set": old["address_set"]}
         args = {"device": address, "driver": pci.VFIO, "override": pci.VFIO, "was": was}
         steps.append(Step("pci.bind", args, undo=_give_back(old, was)))
     if old["vf"] is not None and old["physical_interface"]:

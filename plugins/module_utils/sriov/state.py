@@ -51,6 +51,7 @@ def read_device(address: str, sys: Path = pci.SYS) -> dict[str, Any] | None:
         "override": pci.override(address, sys),
         "interfaces": pci.interfaces(address, sys),
         "mac": "",
+        "address_set": "",
         "virtual": pci.number_of_virtual(address, sys),
         "group": pci.group(address, sys),
         "others": pci.others_in_group(address, sys),
@@ -60,7 +61,7 @@ def read_device(address: str, sys: Path = pci.SYS) -> dict[str, Any] | None:
         "settings": {},
     }
     if found["interfaces"]:
-        found["mac"] = vf_links.permanent_address(found["interfaces"][0])
+        found["address_set"], found["mac"] = vf_links.addresses(found["interfaces"][0])
     if parent:
         siblings = pci.virtual(parent, sys)
         if address in siblings:

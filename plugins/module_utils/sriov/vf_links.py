@@ -39,10 +39,11 @@ def read(interface: str) -> dict[int, dict[str, Any]]:
     return parse(_told(interface))
 
 
-def permanent_address(interface: str) -> str:
-    """The MAC address that the NIC has from its maker, which is what a guest finds; empty where there is none."""
+def addresses(interface: str) -> tuple[str, str]:
+    """The MAC address that the interface has, and the one from the NIC's maker, which is what a guest finds."""
     (link,) = json.loads(_told(interface)) or [{}]
-    return str(link.get("permaddr") or link.get("address") or "")
+    own = str(link.get("address") or "")
+    return own, str(link.get("permaddr") or own)
 
 
 def command(interface: str, vf: int, settings: dict[str, Any]) -> list[str]:

@@ -21,8 +21,8 @@ DEFAULTS = {"spoof_check": True, "trust": False, "link_state": "auto"}
 def device(address: str, **changes: Any) -> State:
     return {
         "address": address, "network": True, "driver": "igb", "override": "", "interfaces": ["enp2s0"],
-        "mac": "02:00:00:00:00:aa", "virtual": 0, "group": "4", "others": [], "physical": None,
-        "physical_interface": None, "vf": None, "settings": {}, **changes,
+        "mac": "02:00:00:00:00:aa", "address_set": "02:00:00:00:00:ab", "virtual": 0, "group": "4",
+        "others": [], "physical": None, "physical_interface": None, "vf": None, "settings": {}, **changes,
     }  # fmt: skip
 
 
@@ -154,7 +154,9 @@ def test_a_whole_nic_is_given_and_given_back() -> None:
     before = copy.deepcopy(state)
     steps = carry_out(state, wanted(guest(1, WHOLE)))
     assert words(steps) == ["vfio.load", "pci.bind"]
-    assert steps[1].args["was"] == {"interface": "enp2s0", "mac": "02:00:00:00:00:aa"}
+    assert steps[1].args["was"] == {
+        "interface": "enp2s0", "mac": "02:00:00:00:00:aa", "address_set": "02:00:00:00:00:ab",
+    }  # fmt: skip
     undo(state, steps)
     assert state == before
 

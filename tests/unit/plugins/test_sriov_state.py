@@ -130,9 +130,10 @@ def entry(operation: str, **args: Any) -> dict[str, Any]:
     return {"step": {"op": operation, "args": args}, "boot_id": "now"}
 
 
+WAS = {"interface": "enp2s0", "mac": "02:00:00:00:00:09", "address_set": "02:00:00:00:00:0a"}
 ENTRIES = [
     entry("sriov.count", device=NIC, interface="enp1s0", count=1),
-    entry("pci.bind", device="0000:02:00.0", was={"interface": "enp2s0", "mac": "02:00:00:00:00:09"}),
+    entry("pci.bind", device="0000:02:00.0", was=WAS),
     entry("domain.create", name="guest1"),
     entry("domain.create", name="guest1"),
 ]  # fmt: skip
@@ -142,7 +143,7 @@ def test_the_ledger_tells_what_is_ours() -> None:
     assert record.made_by_us(ENTRIES, NIC)
     assert not record.made_by_us(ENTRIES, "0000:02:00.0")
     assert record.guests(ENTRIES) == ["guest1"]
-    assert record.taken(ENTRIES) == {"0000:02:00.0": {"interface": "enp2s0", "mac": "02:00:00:00:00:09"}}
+    assert record.taken(ENTRIES) == {"0000:02:00.0": WAS}
 
 
 def test_what_an_earlier_boot_did_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +158,7 @@ def test_a_nic_that_a_guest_holds_is_known_still(tree: Tree, monkeypatch: pytest
     tree.device("0000:02:00.0", driver="vfio-pci")
     found = facts.given_nic("enp2s0", tree.sys)
     assert found is not None
-    assert (found["pci_address"], found["mac"], found["given"]) == ("0000:02:00.0", "02:00:00:00:00:09", True)
+    assert (found["pci_address"], found["mac"], found["given"]) == ("0000:02:00.0", "02:00:00:00:00:0a", True)
     assert facts.given_nic("enp3s0", tree.sys) is None
     tree.drive("0000:02:00.0", "igb")
     assert facts.given_nic("enp2s0", tree.sys) is None
@@ -174,6 +175,25 @@ def test_settings_of_virtual_functions_as_ip_tells_them() -> None:
     expected = {"mac": "02:00:00:00:00:01", "spoof_check": True, "trust": False, "link_state": "auto"}
     assert vf_links.parse(TOLD) == {0: expected}
     assert vf_links.parse("[]") == {}
+
+
+@pytest.mark.parametrize(
+    ("told", "own", "makers"),
+    [
+        (TOLD, "02:00:00:00:00:aa", "02:00:00:00:00:aa"),
+        (
+            '[{"address": "02:00:00:00:00:0a", "permaddr": "02:00:00:00:00:09"}]',
+            "02:00:00:00:00:0a",
+            "02:00:00:00:00:09",
+        ),
+        ("[]", "", ""),
+    ],
+)
+def test_an_address_that_was_set_is_not_the_makers(
+    told: str, own: str, makers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vf_links, "_told", lambda _interface: told)
+    assert vf_links.addresses("enp1s0") == (own, makers)
 
 
 def test_settings_as_ip_takes_them() -> None:
