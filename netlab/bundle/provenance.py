@@ -21,8 +21,9 @@ from netlab.bundle.redact.identities import Identities
 from netlab.errors import InvalidInput, Problem
 from netlab.plan.scenarios import PREFIX as SCENARIO_PREFIX
 from netlab.results import files
+from netlab.results.store import PROVENANCE
 
-FILE = "provenance.json"  # in a run's folder
+FILE = PROVENANCE  # in a run's folder
 _PASSED_OVER = ("__pycache__", ".pyc")
 _OF_COLLECTION = ("meta", "playbooks", "plugins", "roles")
 

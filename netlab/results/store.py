@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 TRIALS = "trials.jsonl"
 RAW = "raw"
 SAMPLES = "samples"
+PROVENANCE = "provenance.json"  # which bundle/provenance.py writes when the run is made
 
 
 class Ordered(Protocol):
@@ -278,7 +279,7 @@ class RunStore:
             or self.manifest.environment.before
         ):
             return False
-        own = {MANIFEST, TRIALS, RAW}
+        own = {MANIFEST, TRIALS, RAW, PROVENANCE}
         if {entry.name for entry in self.path.iterdir()} - own or any((self.path / RAW).iterdir()):
             return False
         shutil.rmtree(self.path)
