@@ -14,6 +14,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ansible_collections.netlab.testbed.plugins.module_utils.emulated_board.machine import mac_address
 from ansible_collections.netlab.testbed.plugins.module_utils.local_board import board_pid, run_in_board
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
@@ -54,5 +55,6 @@ def open_tap(board: str, interface: str) -> int:
                 raise
     except OSError as error:
         raise BoardError(f"cannot make {interface} of local board {board} a cable's end: {error}") from error
-    run_in_board(board, ["ip", "link", "set", interface, "up"])
+    # always the same: the peer keeps its address when the emulated board is switched off and on
+    run_in_board(board, ["ip", "link", "set", interface, "address", mac_address(board, interface), "up"])
     return descriptor
