@@ -14,4 +14,7 @@ class ActionModule(LockingAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        return {**result, **self.plain_or_locked("packages", variables, boards_together(variables), deploys=True)}
+        return {
+            **result,
+            **self.plain_or_locked("packages", variables, boards_together(variables), deploys=True),
+        }

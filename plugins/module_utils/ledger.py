@@ -165,7 +165,8 @@ class Ledger:
         end = time.monotonic() + LONGEST
         while True:
             try:
-                for folder in (self.root.parent, self.root):  # mkdir(1) -p would leave the first one open to all
+                # one by one: mkdir -p would leave the first one open to all
+                for folder in (self.root.parent, self.root):
                     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
             except FileNotFoundError:

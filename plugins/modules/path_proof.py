@@ -30,8 +30,8 @@ options:
   counters:
     description:
       - Places on the path that must count the bytes. C(source) is link, ovs or xdp, with C(name) a port or interface;
-        port, the NIC of that C(name) by its own count of what passed its cable, left out where its driver tells none; or
-        guest, the guest's only NIC, whose address is C(name).
+        port, the NIC of that C(name) by its own count of what passed its cable, left out where its driver tells none;
+        or guest, the guest's only NIC, whose address is C(name).
         C(guest) names the guest whose traffic passes there, and is left out where everybody's does.
     type: list
     elements: dict

@@ -58,14 +58,14 @@ def failure(node: Path = KVM_NODE, limit: float = LIMIT) -> str | None:
     os.close(writer)
     try:
         ready, _, _ = select.select([reader], [], [], limit)
-        said = os.read(reader, PAGE) if ready else None
+        told = os.read(reader, PAGE) if ready else None
     finally:
         os.close(reader)
         os.kill(child, signal.SIGKILL)
         _reap(child)
-    if said is None:
+    if told is None:
         return f"its first instruction did not end within {limit:g} s"
-    return None if said == b"\0" else said.decode(errors="replace") or "the process that tried it was killed"
+    return None if told == b"\0" else told.decode(errors="replace") or "the process that tried it was killed"
 
 
 def _reap(child: int) -> None:

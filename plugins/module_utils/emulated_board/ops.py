@@ -36,7 +36,8 @@ from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardE
 
 RECORDS = Path("/run/netlab-testbed/emulated-boards")
 DISKS = Path("/var/lib/netlab-testbed/emulated-boards")
-BOOT_LIMIT = 600.0  # seconds; measured: 20-37 on a quiet machine, 150 on one with five times the work it can do
+# seconds; measured: 20-37 on a quiet machine, 150 on one with five times the work it can do
+BOOT_LIMIT = 600.0
 RESTORE_LIMIT = 180.0
 TOOL_SECONDS = 120
 
