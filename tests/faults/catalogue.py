@@ -8,7 +8,8 @@ What is not tried again, and why:
   ten times) one in its turn: they differ in how often the rollback is pressed, and that is the same rollback of one
   ledger at two boundaries that follow each other.
 - Inside each step of a module, on both sides of the change, the module is killed, in every topology. All else that can
-  happen there is tried on both sides in `host`; elsewhere one thing at each step, in its turn, before the change: what
+  happen there is tried on both sides on the dut of `host` (its peer runs the same modules at the same time, each over
+  its own ledger: there the module and ansible are killed); elsewhere one thing at each step, in its turn, before the change: what
   follows reads the ledger, which says the same on both sides, and each undo is the same for a change never made.
 - A destroy of other topologies replays the entries by the same loop, so it is `host` that has all faults at each entry;
   tap with a guest stands for libvirt's undos.
@@ -94,9 +95,7 @@ def _host() -> Iterator[Trial]:
     for task in range(1, DEPLOY_TASKS + 1):
         for fault in (*KILLS, INTERRUPTS[task % 3]):
             yield Trial(fault, "deploy", "host", f"task {task}")
-    for board, at in _steps("host"):
-        for fault in INSIDE:
-            yield Trial(fault, "deploy", "host", f"{board} {at}")
+    yield from _inside_host("deploy")
     for task in range(4, DEPLOY_TASKS + 1, 4):
         for fault in PLACES:
             if fault != "another deploy" or task > LOCKED_FROM:
@@ -111,9 +110,13 @@ def _host() -> Iterator[Trial]:
     for task in range(1, DESTROY_TASKS + 1):
         for fault in SIGNALS:
             yield Trial(fault, "destroy", "host", f"task {task}")
+    yield from _inside_host("destroy")
+
+
+def _inside_host(command: str) -> Iterator[Trial]:
     for board, at in _steps("host"):
-        for fault in INSIDE:
-            yield Trial(fault, "destroy", "host", f"{board} {at}")
+        for fault in INSIDE if board == "dut" else INSIDE[:2]:
+            yield Trial(fault, command, "host", f"{board} {at}")
 
 
 def _cut() -> Iterator[Trial]:
@@ -156,10 +159,14 @@ def _inside_others() -> Iterator[Trial]:
 
 def _guests() -> Iterator[Trial]:
     yield Trial("guest never answers", "deploy", "tap", "dut step 8 done", guest=True)
-    for fault in (*SIGNALS, "libvirtd killed", "libvirtd restarted", "guest killed"):
+    killed = ("libvirtd killed", "libvirtd restarted", "guest killed")
+    for fault in (*KILLS, "SIGINT", *killed):
         for at in ("dut step 9 intended", "dut step 9 done"):
             yield Trial(fault, "deploy", "tap", at, guest=True)
-        yield Trial(fault, "destroy", "tap", "task 4", guest=True)
+    for fault in INTERRUPTS[1:]:
+        yield Trial(fault, "deploy", "tap", "dut step 9 done", guest=True)
+    for fault in killed:
+        yield Trial(fault, "destroy", "tap", "task 2", guest=True)
     for fault in ("libvirtd killed", "guest killed", "kill -9 module", "module goes on alone"):
         for at in ("dut step 1 intended", "dut step 1 done", "dut step 3 intended"):
             yield Trial(fault, "destroy", "tap", at, guest=True)
