@@ -9,8 +9,9 @@ What is not tried again, and why:
   ledger at two boundaries that follow each other.
 - Inside each step of a module, on both sides of the change, the module is killed, in every topology. All else that can
   happen there is tried on both sides on the dut of `host` (its peer runs the same modules at the same time, each over
-  its own ledger: there the module and ansible are killed); elsewhere one thing at each step, in its turn, before the change: what
-  follows reads the ledger, which says the same on both sides, and each undo is the same for a change never made.
+  its own ledger: there the module and ansible are killed); elsewhere one thing at each step, in its turn, before the
+  change: what follows reads the ledger, which says the same on both sides, and an undo is the same for a change that
+  was never made.
 - A destroy of other topologies replays the entries by the same loop, so it is `host` that has all faults at each entry;
   tap with a guest stands for libvirt's undos.
 """
