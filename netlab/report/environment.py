@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from netlab.report.hardware import virtual_machine
 from netlab.report.source import Source
 
 LOCAL_GROUP = "local_boards"  # inventories: boards that are containers of namespaces on one machine
@@ -28,6 +29,7 @@ class Board:
     nic: str
     accelerator: str
     reason: str
+    machine: str | None = None  # what emulates it, empty where nothing does; None: not known, or a local board
 
     def as_dict(self) -> dict[str, Any]:
         """For `--format json`."""
@@ -49,10 +51,13 @@ def _board(name: str, facts: Any, source: Source) -> Board:
     groups = [str(group) for group in entry.get("groups") or ()]
     nic, system = _mapping(known.get("nic")), _mapping(known.get("os"))
     choice = source.manifest.accelerator.get(name)
+    around = source.manifest.environment
+    told = _mapping((around.before or around.after or {}).get(name))
+    local = LOCAL_GROUP in groups if entry else None
     memory = known.get("memory_mib")
     return Board(
         name=name,
-        local=LOCAL_GROUP in groups if entry else None,
+        local=local,
         roles=tuple(group.removesuffix("s") for group in ("duts", "peers") if group in groups),
         hostname=_text(known.get("hostname")),
         arch=_text(known.get("arch")),
@@ -63,6 +68,7 @@ def _board(name: str, facts: Any, source: Source) -> Board:
         nic=" ".join(filter(None, (_text(nic.get("name")), _in_brackets(_text(nic.get("driver")))))),
         accelerator=choice.accelerator if choice else "",
         reason=choice.reason if choice else "",
+        machine=None if local else virtual_machine(told),
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from netlab.report.environment import Board
+if TYPE_CHECKING:
+    from netlab.report.environment import Board
 
 ARM64 = ("aarch64", "arm64")
 _EMULATED = re.compile(r"qemu|dummy-virt|virtual machine|kvm", re.IGNORECASE)
@@ -27,16 +28,27 @@ SAYS = {
 }
 
 
+def virtual_machine(environment: Mapping[str, Any]) -> str | None:
+    """What emulates the board, as its firmware names it; empty where nothing does, None where nobody has looked."""
+    cpu = environment.get("cpu")
+    if not isinstance(cpu, Mapping):
+        return None
+    machine = str(cpu.get("machine") or "")
+    if cpu.get("virtual") or _EMULATED.search(machine):
+        return machine or "a hypervisor"
+    return ""
+
+
 def hardware_of(board: Board | None, environment: Mapping[str, Any], *, in_guest: bool) -> str:
     """A key of SAYS. `environment` is what was read of the board; it tells an emulated board from a real one."""
     if board is None or not board.arch:
         return NOT_KNOWN
     if board.arch not in ARM64:
         return NOT_ARM64
-    cpu = environment.get("cpu")
-    if not isinstance(cpu, Mapping):
+    machine = virtual_machine(environment)
+    if machine is None:
         return NOT_KNOWN
-    if cpu.get("virtual") or _EMULATED.search(str(cpu.get("machine") or "")):
+    if machine:
         return EMULATED
     said = ["ARM64"]
     if board.local:

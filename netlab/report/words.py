@@ -142,6 +142,11 @@ def _where(boards: Sequence[Board]) -> str:
     if not boards:
         return "Nothing is known of the boards: no facts were stored."
     parts = [_kind(boards)]
+    parts += [
+        f"{board.name} is emulated: its machine is {one_line(board.machine)}."
+        for board in boards
+        if board.machine
+    ]
     systems = dict.fromkeys(
         ", ".join(filter(None, (board.arch, board.kernel and f"Linux {board.kernel}", board.os)))
         for board in boards
@@ -161,7 +166,9 @@ def _kind(boards: Sequence[Board]) -> str:
     if kinds == {True}:
         return f"{names}: local boards, containers of Linux namespaces on one machine, wired by a veth pair."
     if kinds == {False}:
-        return f"{names}, over the network; facts do not tell an emulated board from a real one."
+        unknown = all(board.machine is None for board in boards)
+        more = "; nothing was stored that tells an emulated board from a real one" if unknown else ""
+        return f"{names}, over the network{more}."
     local = ", ".join(board.name for board in boards if board.local)
     return f"{names}; {local} in namespaces of the controlling machine, the others over the network."
 
@@ -185,6 +192,11 @@ def _doubts(boards: Sequence[Board], rows: Sequence[Row]) -> Iterator[str]:
         yield (
             "Microseconds under TCG say nothing about hardware: every instruction of a guest is emulated, "
             "and even the order of the datapaths may be another on a real board."
+        )
+    if emulated := [board.name for board in boards if board.machine]:
+        yield (
+            f"Microseconds of {' and '.join(emulated)} say nothing about hardware: the board itself is emulated. "
+            "That its paths work is what they show."
         )
     if local:
         yield "No NIC, driver or cable has a part in them: a veth pair has no interrupts and no coalescing."

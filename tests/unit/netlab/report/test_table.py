@@ -87,7 +87,27 @@ def test_a_board_over_ssh_under_kvm_is_not_called_emulated(make: Make) -> None:
     assert "under KVM" in made
     assert "TCG" not in made
     assert "namespaces" not in made
-    assert "facts do not tell an emulated board from a real one" in made
+    assert "nothing was stored that tells an emulated board from a real one" in made
+    assert "is emulated" not in made
+
+
+@pytest.mark.parametrize(
+    ("machine", "emulated"), [("linux,dummy-virt", True), ("MACCHIATOBin-Doubleshot", False)]
+)
+def test_a_board_that_is_a_virtual_machine_is_called_emulated(
+    make: Make, machine: str, emulated: bool
+) -> None:
+    """By what the run's own environment says of it; its peer may be a local board."""
+    inventory = {"board1": {"groups": ["duts"]}, "board2": {"groups": ["peers", "local_boards"]}}
+    run = make(inventory=inventory)
+    run.set_environment(
+        "before", {"board1": {"cpu": {"machine": machine}}, "board2": {"cpu": {"virtual": True}}}
+    )
+    made = " ".join(report.render(run).split())
+    assert ("board1 is emulated: its machine is linux,dummy-virt." in made) is emulated
+    assert ("Microseconds of board1 say nothing about hardware" in made) is emulated
+    assert "board2 is emulated" not in made  # it is not on a machine of its own
+    assert "nothing was stored that tells" not in made
 
 
 def test_boards_that_nothing_was_stored_of_are_not_called_anything(make: Make) -> None:
