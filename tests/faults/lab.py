@@ -364,6 +364,15 @@ class Lab:
             except OSError:
                 continue
 
+    def measuring(self, board: str) -> list[int]:
+        """The instrument's processes that measure now: one that is only asked for its version is none."""
+        found = []
+        for pid in self.processes(board, "netperf"):
+            with suppress(OSError):
+                if b"_RR" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.append(pid)
+        return found
+
     # -- states ----------------------------------------------------------------------------------------
 
     def clean(self) -> None:

@@ -133,7 +133,7 @@ def _measuring(lab: Lab, program: subprocess.Popen[str]) -> int:
     """Waits until an instrument runs; the pid of the module that has started it."""
     until(
         "netperf runs",
-        lambda: program.poll() is not None or (lab.is_up(lab.dut) and any(lab.processes(lab.dut, "netperf"))),
+        lambda: program.poll() is not None or (lab.is_up(lab.dut) and lab.measuring(lab.dut)),
     )
     if program.poll() is not None:
         raise Lost(f"netperf never ran:\n{lab.end(program)[1][-3000:]}")
