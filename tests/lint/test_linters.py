@@ -60,6 +60,7 @@ def test_yamllint(repository: Path) -> None:
     lint(repository, "yamllint", "--strict", ".")
 
 
+@pytest.mark.timeout(600)  # it reads every role and play: a minute on a quiet machine
 def test_ansible_lint(repository: Path) -> None:
     lint(
         repository,
