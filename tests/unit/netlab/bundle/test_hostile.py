@@ -72,7 +72,7 @@ def told(corpus: Path) -> dict[str, dict[str, object]]:
 # The process that reads them. It is told of every file that is opened, made, moved or removed, of every process that is
 # started and every socket that is opened, by Python itself (PEP 578).
 WATCH = textwrap.dedent("""
-    import json, os, resource, sys, tempfile, time
+    import json, os, sys, tempfile, time
     from pathlib import Path
     from netlab.bundle import opened
     from netlab.bundle.refusals import BundleRefused
@@ -107,7 +107,8 @@ WATCH = textwrap.dedent("""
         told[path.name] = {"kind": kind, "said": said.replace(str(path), "FILE"), "seconds": took}
     left = [str(path) for path in Path(private).iterdir()]
     os.rmdir(private)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    # not ru_maxrss, which begins with what the process that forked this one had
+    (peak,) = (int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM:"))
     json.dump({"": {"seen": seen, "left": left, "peak_mib": peak}, **told}, sys.stdout)
 """)
 
