@@ -12,16 +12,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.netlab.testbed.plugins.module_utils import link_features, rtnetlink
+from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, operation
+
 try:
-    from pyroute2 import IPRoute
-    from pyroute2.netlink.exceptions import NetlinkError
+    IPRoute, NetlinkError = rtnetlink.load()
 except ImportError:  # check mode on a board whose packages would have been installed by now
     IPRoute = None
     NetlinkError = OSError
-
-from ansible_collections.netlab.testbed.plugins.module_utils import link_features
-from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
-from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, operation
 
 IFF_UP = 0x1
 IFF_PROMISC = 0x100
@@ -30,7 +29,7 @@ TABLE_MAIN = 254
 
 
 @contextlib.contextmanager
-def _netlink() -> Iterator[IPRoute]:
+def _netlink() -> Iterator[Any]:
     if IPRoute is None:
         raise BoardError("this board's Python has no pyroute2: package python3-pyroute2")
     with IPRoute() as ip:
@@ -97,12 +96,12 @@ def _route(message: Any) -> dict[str, Any]:
     return {key: value for key, value in route.items() if value is not None}
 
 
-def _index(ip: IPRoute, name: str) -> int | None:
+def _index(ip: Any, name: str) -> int | None:
     found = ip.link_lookup(ifname=name)
     return found[0] if found else None
 
 
-def _need(ip: IPRoute, name: str) -> int:
+def _need(ip: Any, name: str) -> int:
     index = _index(ip, name)
     if index is None:
         raise BoardError(f"interface {name} is gone")

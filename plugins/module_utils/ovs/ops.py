@@ -12,8 +12,6 @@ import os
 import shutil
 from pathlib import Path
 
-from pyroute2 import IPRoute
-
 from ansible_collections.netlab.testbed.plugins.module_utils import link_ops
 from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
 from ansible_collections.netlab.testbed.plugins.module_utils.ovs import client as ovs_client
@@ -67,7 +65,7 @@ def add_bridge(name: str, datapath_type: str, fail_mode: str, mac: str | None = 
 @operation("ovs.mark_links", "mark the interfaces of Open vSwitch bridge {name} as ours", volatile=True)
 def mark_links(name: str) -> None:
     """The bridge's own and, with the userspace datapath, that datapath's. ovs-vswitchd makes both."""
-    with IPRoute() as ip:
+    with link_ops.IPRoute() as ip:
         for link in (name, USERSPACE_DEVICE):
             for index in ip.link_lookup(ifname=link):
                 ip.link("set", index=index, ifalias=MARK)
