@@ -63,6 +63,7 @@ class Model:
         assert name not in self.bridges
         self.bridges[name] = bridge(datapath_type=datapath_type, fail_mode=fail_mode, mac=mac or "")
         self._local(name, mac)
+        self.ovs_mark_links(name)  # as ops.add_bridge does
 
     def ovs_bridge_set(self, name: str, settings: dict[str, str]) -> None:
         now = self.bridges[name]
