@@ -29,7 +29,9 @@ class Board:
     nic: str
     accelerator: str
     reason: str
-    machine: str | None = None  # what emulates it, empty where nothing does; None: not known, or a local board
+    machine: str | None = (
+        None  # what emulates it, empty where nothing does; None: not known, or a local board
+    )
 
     def as_dict(self) -> dict[str, Any]:
         """For `--format json`."""
