@@ -292,9 +292,13 @@ class Lab:
         return folder
 
     def clear(self) -> None:
-        """Nobody is to stop anywhere."""
-        shutil.rmtree(self.gate, ignore_errors=True)
+        """Nobody is to stop anywhere. Who goes on alone may be writing to the gate at this moment."""
+        old = self.folder / "gate of before"
+        shutil.rmtree(old, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            self.gate.rename(old)
         self.gate.mkdir(mode=0o700)
+        shutil.rmtree(old, ignore_errors=True)
 
     def arm(self, moment: str) -> None:
         """The next who comes by this moment stops there."""
