@@ -76,7 +76,14 @@ def test_deploy_on_a_board_that_is_up(
     board = lab()
     board.switch_on(BUILD_SECONDS)
     topology = next(name for name in TOPOLOGIES if (repository / f"roles/datapath_{name}").is_dir())
-    command = [repository / ".venv/bin/netlab", "deploy", "-i", board.folder, "-t", topology]
+    command: list[str | Path] = [
+        repository / ".venv/bin/netlab",
+        "deploy",
+        "-i",
+        board.folder,
+        "-t",
+        topology,
+    ]
     took = seconds(command, repository)
     figure(f"deploy of {topology} on the emulated board, seconds", took, f"at most {DEPLOY_LIMIT}")
     again = seconds(command, repository)
