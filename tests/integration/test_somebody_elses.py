@@ -48,11 +48,18 @@ def lab() -> Iterator[SshLab]:
 
 def look(lab: SshLab) -> list[Any]:
     """The board's links, addresses and routes, without what the kernel counts up by itself."""
-    told = json.loads(lab.inside(lab.dut, "ip", "-json", "-details", "address"))
+    told = _without_timers(json.loads(lab.inside(lab.dut, "ip", "-json", "-details", "address")))
     for link in filter(None, told):
         # IPv6 gives itself addresses, and takes its time for it
         link["addr_info"] = [address["local"] for address in link["addr_info"] if address["family"] == "inet"]
     return [told, lab.inside(lab.dut, "ip", "route")]
+
+
+def _without_timers(told: Any) -> Any:
+    """A bridge and its ports tell how far each of theirs has run."""
+    if isinstance(told, dict):
+        return {key: _without_timers(value) for key, value in told.items() if not key.endswith("_timer")}
+    return [_without_timers(item) for item in told] if isinstance(told, list) else told
 
 
 def nothing_of_ours(lab: SshLab) -> bool:
