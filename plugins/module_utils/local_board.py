@@ -27,6 +27,7 @@ from typing import Any
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, operation
 
 RECORDS = Path("/run/netlab-testbed/boards")
+RECORD_TRIES = 100
 MARK = "NETLAB_TESTBED_BOARD"
 START_LIMIT = 15.0  # seconds; measured: 0.05
 
@@ -213,7 +214,6 @@ def start(name: str) -> None:
     if missing:
         raise BoardError(f"local boards need {', '.join(missing)} (packages util-linux, tini, iproute2)")
     stop(name)  # an init whose record was lost must not hold the name
-    RECORDS.mkdir(mode=0o755, parents=True, exist_ok=True)
     ready, ready_write = os.pipe()
     errors, errors_write = os.pipe()
     try:
@@ -241,10 +241,19 @@ def start(name: str) -> None:
         os.close(ready)
         os.close(errors)
     init = _only_child(outside.pid)
-    record = {"pid": init, "start_time": start_time(init)}
+    _record(name, {"pid": init, "start_time": start_time(init)})
+
+
+def _record(name: str, record: dict[str, int]) -> None:
+    """Whoever stops the last other board meanwhile takes the empty folder away: it is made again."""
     scratch = RECORDS / f".{name}.new"
-    scratch.write_text(json.dumps(record), encoding="ascii")
-    scratch.replace(RECORDS / name)
+    for _ in range(RECORD_TRIES):
+        RECORDS.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            scratch.write_text(json.dumps(record), encoding="ascii")
+            scratch.replace(RECORDS / name)
+            return
+    raise BoardError(f"local board {name} cannot be recorded: {RECORDS} is taken away time and again")
 
 
 def _only_child(pid: int) -> int:
