@@ -144,6 +144,17 @@ class SshLab:
         local_board.wire(self.dut, "eth1", self.peer, "eth1")
         for board in self.boards:
             self._wait_for_sshd(board)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the management link tells of its carrier, and IPv6 addresses are found to be nobody else's."""
+        end = time.monotonic() + 15
+        for board in self.boards:
+            while "NO-CARRIER" in self.inside(
+                board, "ip", "address", "show", "mgmt0"
+            ) or "tentative" in self.inside(board, "ip", "address"):
+                assert time.monotonic() < end, f"the links of {board} do not settle"
+                time.sleep(0.1)
 
     def _manage(self, board: str) -> None:
         """The management cable, and the key of the board that the controller knows."""

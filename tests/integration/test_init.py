@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,14 +53,6 @@ def init(lab: SshLab, folder: Path, user: str = "root", *more: str) -> subproces
     )  # fmt: skip
 
 
-def settle(lab: SshLab) -> None:
-    """Wait until the kernels have found their own IPv6 addresses to be nobody else's: a second after a link came up."""
-    end = time.monotonic() + 15
-    while any("tentative" in lab.inside(board, "ip", "address") for board in lab.boards):
-        assert time.monotonic() < end, "addresses stay tentative"
-        time.sleep(0.1)
-
-
 def state(lab: SshLab, board: str) -> dict[str, str]:
     """What is on the board: all that was ever written to its own file systems, and its links."""
     upper = ("/mnt/etc/upper", "/mnt/usr/upper", "/mnt/var/lib/upper", "/home")
@@ -79,7 +70,7 @@ def state(lab: SshLab, board: str) -> dict[str, str]:
 def test_an_inventory_is_written_and_checked_at_once(boards: SshLab, tmp_path: Path, user: str) -> None:
     # the first connection of a board makes ~/.ansible, which is Ansible's own
     assert init(boards, tmp_path / "first", user).returncode == 0
-    settle(boards)
+    boards.settle()
     before = {board: state(boards, board) for board in boards.boards}
     written = init(boards, tmp_path / "lab", user)
     assert written.returncode == 0, written.stderr
