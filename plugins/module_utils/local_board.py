@@ -244,7 +244,7 @@ def start(name: str) -> None:
     _record(name, {"pid": init, "start_time": start_time(init)})
 
 
-def _record(name: str, record: dict[str, int]) -> None:
+def _record(name: str, record: dict[str, int | str]) -> None:
     """Whoever stops the last other board meanwhile takes the empty folder away: it is made again."""
     scratch = RECORDS / f".{name}.new"
     for _ in range(RECORD_TRIES):
