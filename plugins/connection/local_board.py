@@ -19,6 +19,8 @@ options:
     default: inventory_hostname
     vars:
       - name: inventory_hostname
+      # of a task that is delegated to a board, inventory_hostname is still the board it is done for
+      - name: ansible_host
       - name: local_board_name
   cables:
     description: The cables of the lab, which tell what interfaces a twin has.

@@ -49,6 +49,32 @@ def test_nothing_is_left_of_them(boards: dict[str, set[str]]) -> None:
     assert more_than(boards, snapshot()) == {}
 
 
+def test_a_task_that_is_delegated_to_a_board_runs_there(boards: dict[str, set[str]], tmp_path: Path) -> None:
+    """For Ansible its inventory_hostname is still the board that it is done for."""
+    assert boards
+    play = tmp_path / "play.yml"
+    play.write_text(
+        f"""
+- hosts: {A}
+  gather_facts: false
+  tasks:
+    - {{name: Here, ansible.builtin.raw: hostname, register: here}}
+    - {{name: There, ansible.builtin.raw: hostname, register: there, delegate_to: {B}}}
+    - name: Told
+      ansible.builtin.debug: {{msg: "of {{{{ here.stdout | trim }}}} and {{{{ there.stdout | trim }}}}"}}
+""",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("ansible-playbook"), "-i", f"{A},{B}", play,
+            "-e", "ansible_connection=netlab.testbed.local_board",
+        ],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert f"of {A} and {B}" in done.stdout, done.stdout + done.stderr
+
+
 def test_the_record_of_a_board_that_died_goes_with_destroy(boards: dict[str, set[str]]) -> None:
     pid = local_board.board_pid(A)
     assert pid is not None
