@@ -61,7 +61,13 @@ def decisive(variables: Mapping[str, Any]) -> dict[str, Any]:
         and "__" not in key
         and "_result_" not in key
         and not key.endswith("_notes")
+        and not registered(value)
     }
+
+
+def registered(value: Any) -> bool:
+    """Whether it is a task's result."""
+    return isinstance(value, Mapping) and {"changed", "failed"} <= set(value)
 
 
 def code_hash(root: Path = ROOT) -> str:

@@ -74,8 +74,12 @@ def test_each_takes_the_place_of_the_one_before(
 
 
 def test_a_second_deploy_changes_nothing(lab: dict[str, set[str]]) -> None:
+    """Nor does it look into each thing: what was recorded is compared with what there is, and that is all."""
     topology = board("testdut")["topology"]
-    assert "0 changed" in netlab("deploy", "-t", topology).stdout
+    again = netlab("deploy", "-t", topology, "-v")
+    assert "0 changed" in again.stdout
+    assert "The board is compared with what was deployed" in again.stderr
+    assert "The measured NIC is there and free" not in again.stderr
 
 
 def test_more_guests_and_fewer(lab: dict[str, set[str]]) -> None:
