@@ -405,6 +405,18 @@ def sizes(members: Mapping[str, bytes | Path]) -> dict[str, int]:
     }
 
 
+# How we come to the board; what a reproduced run took over from somebody's bundle, which is in its variables too.
+_NOT_EXPORTED = ("connection", "settings")
+
+
+def _first_word(error: Exception) -> str:
+    """What is wrong first, and where."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{'.'.join(str(key) for key in first['loc'])}: {first['msg']}"
+
+
 def _boards(store: RunStore) -> dict[str, Json]:
     told = store.manifest.inventory
     if not isinstance(told, dict) or not told:
@@ -416,11 +428,11 @@ def _boards(store: RunStore) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for name, board in told.items():
         try:
-            own = {key: value for key, value in dict(board).items() if key != "connection"}  # type: ignore[arg-type]
+            own = {key: value for key, value in dict(board).items() if key not in _NOT_EXPORTED}  # type: ignore[arg-type]
             found[name] = BoardEntry.model_validate({**own, "name": name}).model_dump(mode="json")
         except (ValidationError, TypeError, ValueError) as error:
             problem = Problem(
-                f"this is no board: {str(error).splitlines()[0]}", str(store.path / "manifest.json"), None,
+                f"this is no board: {_first_word(error)}", str(store.path / "manifest.json"), None,
                 f"inventory.{name}", "a run that `netlab bench` has made",
             )  # fmt: skip
             raise InvalidInput([problem], hint="netlab runs") from error

@@ -140,6 +140,11 @@ def test_the_same_trials_in_the_same_order_and_a_verdict_for_each_row(netlab, la
         ("fancy", "differs"),
     ]
     assert told["verdict"] == "differs"  # 2 us are not 50
+    # A run that reproduced one is a run: it is exported and reproduced in its turn.
+    assert netlab("export", mine.name, "again.zip").status == 0
+    told = json.loads(netlab("reproduce", "again.zip", "--run", mine.name, "--json").out)
+    assert [row["share"] for row in told["rows"]] == [0, 0]
+    assert told["verdict"] != "differs"
     # What was taken over holds when the run goes on: ours has three guests.
     kept = (mine / "trials.jsonl").read_text().splitlines(keepends=True)[:-1]
     (mine / "trials.jsonl").write_text("".join(kept))
