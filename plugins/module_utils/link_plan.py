@@ -17,6 +17,19 @@ NEWBORN: dict[str, Any] = {
     "alias": MARK, "master": "", "up": False, "promiscuous": False, "mtu": 1500, "addresses": [], "routes": [],
     "features": {},
 }  # fmt: skip
+# What a link of a module's list is told by; described in doc_fragments/links.py.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "kind": {"type": "str", "choices": ["bridge", "tap", "macvtap"]},
+    "parent": {"type": "str"},
+    "mac": {"type": "str"},
+    "mtu": {"type": "int"},
+    "master": {"type": "str"},
+    "up": {"type": "bool"},
+    "promiscuous": {"type": "bool"},
+    "addresses": {"type": "list", "elements": "str"},
+    "features": {"type": "dict"},
+}
 SETTABLE = ("mac", "mtu", "promiscuous", "master", "up")
 
 Link = Mapping[str, Any]

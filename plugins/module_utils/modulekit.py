@@ -51,17 +51,20 @@ def timely(ticket: Mapping[str, Any] | None) -> None:
 
 def change_board(
     module: AnsibleModule,
-    plan: Callable[[], Sequence[Step]],
+    *plans: Callable[[], Sequence[Step]],
     after: Callable[[], dict[str, Any]] | None = None,
 ) -> NoReturn:
     """Plan, then show (check mode) or do, through the ledger named by the module's ``ledger`` option.
 
+    Of several plans each is made when the one before is done; in check mode, on the board as it is.
     ``after`` is called once the steps are done (in check mode too, on the board as it is) and gives the
     module's result; it only reads.
     """
     try:
+        steps: list[Step] = []
         if module.check_mode:
-            steps = list(plan())
+            for plan in plans:
+                steps += plan()
         else:
             scope = module.params["ledger"]
             # what is in the board's own scope outlives the topology
@@ -70,8 +73,10 @@ def change_board(
             with ledger.alone():  # what is planned is still so when it is done
                 timely(module.params.get("ticket"))
                 timer.extend()
-                steps = list(plan())
-                run_steps(steps, ledger)
+                for plan in plans:
+                    planned = list(plan())
+                    run_steps(planned, ledger)
+                    steps += planned
                 timer.extend()
         result = after() if after else {}
     except BoardError as error:

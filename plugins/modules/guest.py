@@ -204,7 +204,7 @@ def main() -> None:
     def after() -> dict[str, Any]:
         return {"guests": [{key: guest[key] for key in ("name", "mac", "address")} for guest in wanted]}
 
-    change_board(module, steps, after)
+    change_board(module, steps, after=after)
 
 
 if __name__ == "__main__":

@@ -186,6 +186,8 @@ def opened(module: AnsibleModule, ledger: Ledger) -> tuple[list[str], bool]:
     wanted = module.params["topology"]
     if deployment.get("topology") == wanted or not (deployment or ledger.entries()):
         return [], False
+    if not module.check_mode:
+        timer.extend()
     undone, _ = undo(module, ["topology"])
     if not module.check_mode:
         ledger.note(topology=wanted, state="building")

@@ -149,7 +149,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     bridges, check_mode = module.params["bridges"], module.check_mode
-    change_board(module, lambda: steps_for(bridges, check_mode), lambda: result(bridges, check_mode))
+    change_board(module, lambda: steps_for(bridges, check_mode), after=lambda: result(bridges, check_mode))
 
 
 if __name__ == "__main__":

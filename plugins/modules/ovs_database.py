@@ -56,7 +56,7 @@ def steps() -> list[Step]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=dict(LEDGER_OPTION), supports_check_mode=True)
-    change_board(module, steps, lambda: {"daemons": ovs_client.daemons()})
+    change_board(module, steps, after=lambda: {"daemons": ovs_client.daemons()})
 
 
 if __name__ == "__main__":

@@ -39,6 +39,11 @@ options:
       pci_device:
         description: Address of the device that it is given as it is, such as V(0000:01:10.0).
         type: str
+  links:
+    description: >-
+      Links that are set before, each as O(netlab.testbed.link#module:links) describes it. The measured NIC has to be up
+      before a guest starts: a virtual function asks it for its address, and a NIC that is down does not answer.
+    default: []
   spoof_check:
     description: Whether the NIC drops what a guest sends under another address than its own.
     type: bool
@@ -53,7 +58,7 @@ options:
     description: Whether to go on where there is no interrupt remapping (vfio_iommu_type1.allow_unsafe_interrupts).
     type: bool
     default: false
-extends_documentation_fragment: [netlab.testbed.change]
+extends_documentation_fragment: [netlab.testbed.change, netlab.testbed.links]
 author: netlab-testbed maintainers (@netlab-testbed)
 """
 
@@ -86,7 +91,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.netlab.testbed.plugins.module_utils import board_facts, board_nics, links_told
+from ansible_collections.netlab.testbed.plugins.module_utils import (
+    board_facts,
+    board_nics,
+    link_ops,
+    link_plan,
+    links_told,
+)
 from ansible_collections.netlab.testbed.plugins.module_utils import domain_ops as _domains  # noqa: F401  registers its operations
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import LEDGER_OPTION, change_board
 from ansible_collections.netlab.testbed.plugins.module_utils.sriov import ops as _operations  # noqa: F401  registers them
@@ -145,6 +156,7 @@ def main() -> None:
         argument_spec={
             "interface": {"type": "str", "required": True},
             "guests": {"type": "list", "elements": "dict", "required": True, "options": GUEST_OPTIONS},
+            "links": {"type": "list", "elements": "dict", "default": [], "options": link_plan.OPTIONS},
             "spoof_check": {"type": "bool"},
             "trust": {"type": "bool"},
             "link_state": {"type": "str", "choices": list(vf_links.LINK_STATES)},
@@ -165,10 +177,15 @@ def main() -> None:
         "unsafe_interrupts": module.params["unsafe_interrupts"],
     }
 
-    def steps() -> list[Step]:
+    def links() -> list[Step]:
+        asked = module.params["links"]
+        with_features = [link["name"] for link in asked if link["features"]]
+        return link_plan.plan(link_ops.read(with_features), asked, "") if asked else []
+
+    def devices() -> list[Step]:
         return plan(read(interface, guests), wanted)
 
-    change_board(module, steps, lambda: {"interfaces": interfaces(interface, guests)})
+    change_board(module, links, devices, after=lambda: {"interfaces": interfaces(interface, guests)})
 
 
 if __name__ == "__main__":

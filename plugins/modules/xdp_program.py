@@ -171,7 +171,7 @@ def main() -> None:
         required_if=[("state", "present", ("ports", "source"))],
         supports_check_mode=True,
     )
-    change_board(module, lambda: steps_for(module.params), lambda: result_of(module.params))
+    change_board(module, lambda: steps_for(module.params), after=lambda: result_of(module.params))
 
 
 if __name__ == "__main__":

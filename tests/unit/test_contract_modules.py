@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
@@ -15,6 +16,10 @@ def test_the_action_group_is_the_modules_that_change_a_board() -> None:
     change = {
         path.stem
         for path in (ROOT / "plugins/modules").glob("*.py")
-        if "extends_documentation_fragment: [netlab.testbed.change]" in path.read_text(encoding="utf-8")
+        if re.search(
+            r"^extends_documentation_fragment: \[netlab\.testbed\.change\b",
+            path.read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
     }
     assert set(runtime["action_groups"]["change"]) == change

@@ -46,8 +46,12 @@ def read() -> dict[str, Any] | None:
 
 
 def extend(at_least_s: float = 0.0) -> None:
-    """Put the deadline off, where there is one: the controller is still there. For the calls that change a board."""
+    """Put the deadline off, where there is one: the controller is still there. For the calls that change a board.
+
+    Returns once the program waits, and raises BoardError where it never does: nothing is changed without it.
+    """
     if FILE.exists() and (armed := read()):
+        _wait_started()
         left = max(float(armed["within_s"]), at_least_s)
         write_atomically(FILE, json.dumps({**armed, "deadline": time.monotonic() + left}))
 
@@ -68,7 +72,8 @@ def step(within_s: float, over: str, deploy: str) -> Step:
 
 @operation("self_rollback.arm", "let the board roll back by itself within {within_s:g} s", volatile=True)
 def arm(within_s: float, over: str, deploy: str) -> None:
-    """Returns once the program waits. What an earlier deploy has armed is replaced."""
+    """What an earlier deploy has armed is replaced. Who changes something calls `extend` first, which waits until the
+    program does: it comes up while the controller makes its next call, which is seconds on a slow board."""
     disarm()
     try:
         write_atomically(
@@ -105,7 +110,6 @@ def _start(code: str) -> None:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     argv = [sys.executable, "-m", PROGRAM]
-    process: subprocess.Popen[bytes] | None = None
     if process_ops.has_systemd():  # which may end all of a session's programs with it: KillUserProcesses=
         named = [f"--setenv={key}={value}" for key, value in environment.items()]
         unit = f"--unit=netlab-testbed-self-rollback-{os.getpid()}-{time.monotonic_ns()}"
@@ -116,13 +120,16 @@ def _start(code: str) -> None:
         if done.returncode:
             raise BoardError(f"the timer that rolls back cannot be started: {done.stderr.strip()}")
     else:
-        process = subprocess.Popen(
+        subprocess.Popen(
             argv, env=environment, cwd="/", start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+
+
+def _wait_started() -> None:
     end = time.monotonic() + START_LIMIT
     while not READY.exists():
-        if (process and process.poll() is not None) or time.monotonic() > end:
+        if time.monotonic() > end:
             raise BoardError("the timer that rolls back does not start: nothing is changed without it")
         time.sleep(POLL)
 

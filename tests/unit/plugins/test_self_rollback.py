@@ -59,6 +59,7 @@ def armed(within_s: float = 300.0, left_s: float | None = None) -> None:
     deadline = time.monotonic() + (within_s if left_s is None else left_s)
     content = {"deadline": deadline, "within_s": within_s, "over": OVER, "deploy": TICKET["deploy"]}
     timer.FILE.write_text(json.dumps(content), encoding="ascii")
+    timer.READY.touch()
 
 
 def test_what_was_changed_is_undone_once_the_deadline_has_passed(board: Path) -> None:
@@ -122,10 +123,12 @@ def test_a_deadline_is_put_off_where_there_is_one(board: Path) -> None:
 
 def test_the_program_runs_and_is_ended(board: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Really: it waits, and who disarms it finds it by its mark. It needs the folders of this test."""
-    monkeypatch.setattr(timer, "PROGRAM", "timeit")  # any module that does not end by itself at once
+    monkeypatch.setattr(timer, "PROGRAM", "timeit")  # any module that does not tell that it waits
     monkeypatch.setattr(timer, "START_LIMIT", 0.3)
+    timer.arm(300.0, OVER, "")
     with pytest.raises(BoardError, match="does not start: nothing is changed without it"):
-        timer.arm(300.0, OVER, "")
+        timer.extend()
+    timer.disarm()
     assert process_ops.marked(timer.NAME) == []
     assert not timer.FOLDER.exists()
 
