@@ -43,6 +43,9 @@ PASSED = frozenset(
     ]
 )
 
+# A board that answers nothing for a minute is gone (ssh_config(5)); what the user says in other places comes first.
+KEEP_ALIVE = "-o ServerAliveInterval=10 -o ServerAliveCountMax=6"
+
 # Ansible's default ANSIBLE_COLLECTIONS_PATH, which setting the variable would otherwise take away.
 ANSIBLES_OWN = os.pathsep.join(("~/.ansible/collections", "/usr/share/ansible/collections"))
 
@@ -211,6 +214,8 @@ def environment(private: Path) -> dict[str, str]:
         "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
         "ANSIBLE_HOST_KEY_CHECKING": "True",  # runner's own default is False
         "ANSIBLE_PIPELINING": "True",
+        # A connection that is cut says nothing: without this, a task would be waited for until the play's time is over.
+        "ANSIBLE_SSH_EXTRA_ARGS": os.environ.get("ANSIBLE_SSH_EXTRA_ARGS") or KEEP_ALIVE,
         "ANSIBLE_FORKS": str(settings.positive(settings.FORKS)),
         # Where an inventory names no interpreter: discovery may pick one without the board's own libraries.
         "ANSIBLE_PYTHON_INTERPRETER": os.environ.get("ANSIBLE_PYTHON_INTERPRETER") or "/usr/bin/python3",

@@ -100,6 +100,14 @@ def test_the_private_folder_is_private(lab, temporary) -> None:
     assert set(seen) == {0o700}
 
 
+def test_a_board_that_says_nothing_any_more_is_given_up(tmp_path, monkeypatch) -> None:
+    """Else a task whose connection is cut is waited for until the play's time is over."""
+    monkeypatch.delenv("ANSIBLE_SSH_EXTRA_ARGS", raising=False)
+    assert "ServerAliveInterval=10" in runner.environment(tmp_path)["ANSIBLE_SSH_EXTRA_ARGS"]
+    monkeypatch.setenv("ANSIBLE_SSH_EXTRA_ARGS", "-o ServerAliveInterval=3")
+    assert runner.environment(tmp_path)["ANSIBLE_SSH_EXTRA_ARGS"] == "-o ServerAliveInterval=3"
+
+
 def test_failures_are_told_in_words(lab) -> None:
     lab.tasks(
         "deploy",
