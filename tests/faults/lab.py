@@ -312,9 +312,10 @@ class Lab:
         if not reached.exists():
             _, said = self.end(program)
             raise Lost(f"{moment} was never reached:\n{said[-3000:]}")
-        return self._outside(int(json.loads(reached.read_text(encoding="utf-8"))["pid"]))
+        told = json.loads(reached.read_text(encoding="utf-8"))
+        return self._outside(told["pid"], told["space"])
 
-    def _outside(self, inner: int) -> int:
+    def _outside(self, inner: int, space: str) -> int:
         """A process of a board has another number here: NSpid of proc_pid_status(5), and the mark of our gate."""
         mark = f"ANSIBLE_FAULTS={self.gate}".encode()
         for pid, environment in environments():
@@ -323,9 +324,9 @@ class Lab:
             with suppress(OSError, StopIteration):
                 status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
                 numbers = next(line for line in status.splitlines() if line.startswith("NSpid:"))
-                if int(numbers.split()[-1]) == inner:
+                if int(numbers.split()[-1]) == inner and str(Path(f"/proc/{pid}/ns/pid").readlink()) == space:
                     return pid
-        raise Lost(f"nobody has the pid {inner}")
+        raise Lost(f"nobody has the pid {inner} in {space}")
 
     def module(self, board: str) -> int | None:
         """The pid of a module that runs on a board now."""

@@ -53,8 +53,10 @@ mkdir /run/sshd
 mount -t tmpfs -o mode=0755 tmpfs /mnt
 over /usr "$PROGRAMS/usr"
 over /etc "$PROGRAMS/etc"
+# A whiteout (overlayfs.rst): the machine's locks are not this board's, whether there are any now or only later.
+mkdir -p /mnt/var/lib/upper
+mknod /mnt/var/lib/upper/netlab-testbed-locks c 0 0
 over /var/lib
-rm -rf /var/lib/netlab-testbed-locks
 mount -t tmpfs -o mode=0700 tmpfs /root
 mount -t tmpfs -o mode=0755 tmpfs /home
 mkdir -m 0700 "/home/$WHO"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.netlab.testbed.plugins.module_utils import lock
 from tests.integration.ssh_board import SshLab, ssh_lab
 
 pytestmark = [
@@ -62,6 +63,16 @@ def test_one_deploy_at_a_time(lab: SshLab) -> None:
     assert status == 0, said
     assert not locked(lab)
     lab.call("destroy")
+
+
+def test_a_lock_of_this_machines_is_none_of_theirs(lab: SshLab) -> None:
+    """Also where it is the first that the machine has, after the boards were made over its files."""
+    holder = {"token": "somebody's"}
+    assert lock.take(["somebodys-board"], holder) == {}
+    try:
+        assert not found(lab, lab.dut, "-path", "*-locks*")
+    finally:
+        lock.give_back(["somebodys-board"], {holder["token"]})
 
 
 def test_a_module_that_comes_after_the_destroy_changes_nothing(lab: SshLab) -> None:

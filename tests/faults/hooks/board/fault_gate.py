@@ -71,7 +71,8 @@ def come_by(moment: str) -> None:
         passed.write(f"{moment}\n")
     if not is_wanted(moment):
         return
-    write("reached", f'{{"pid": {os.getpid()}, "moment": "{moment}"}}')
+    space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - quick to import; boards number their processes alike
+    write("reached", f'{{"pid": {os.getpid()}, "space": "{space}", "moment": "{moment}"}}')
     end = time.monotonic() + LONGEST
     # a folder that was emptied meanwhile has no use for us any more
     while there("reached") and not there("go") and time.monotonic() < end:
