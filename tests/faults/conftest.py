@@ -18,7 +18,7 @@ from concurrent.futures import Future
 import pytest
 
 from tests.faults import table
-from tests.faults.catalogue import CUT, Trial, everything, sample
+from tests.faults.catalogue import CUT, ON_EMULATED, Trial, everything, sample
 from tests.faults.far import FarLab
 from tests.faults.lab import Lab
 from tests.faults.trying import attempt
@@ -38,7 +38,7 @@ def chosen() -> list[Trial]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "trial" in metafunc.fixturenames:
+    if "campaign" in metafunc.fixturenames and "trial" in metafunc.fixturenames:
         trials = chosen()
         metafunc.parametrize("trial", trials, ids=[trial.name for trial in trials])
 
@@ -98,7 +98,7 @@ class Campaign:
 def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
     specs = [getattr(item, "callspec", None) for item in request.session.items]
     trials = [spec.params["trial"] for spec in specs if spec is not None and "trial" in spec.params]
-    made = Campaign(trials)
+    made = Campaign([trial for trial in trials if trial not in ON_EMULATED])
     yield made
     made.end()
 
