@@ -22,7 +22,7 @@ import pytest
 PAIRS = int(os.environ.get("NETLAB_BENCH_PAIRS", "20"))
 MAY_DIFFER = 1 / 20  # of the pairs
 SHIFT = 1.3
-BLOCKS = 4
+BLOCKS = int(os.environ.get("NETLAB_BENCH_BLOCKS", "4"))
 TOPOLOGIES = ("host", "tap")
 PLAN = f"""
 name: again
@@ -37,7 +37,7 @@ pytestmark = [
     pytest.mark.root,
     pytest.mark.guest,
     pytest.mark.needs("unshare", "tini"),
-    pytest.mark.timeout(PAIRS * 300 + 600),
+    pytest.mark.timeout((PAIRS + 1) * (BLOCKS + 1) * 60),
 ]
 
 Netlab = Callable[..., str]
@@ -55,7 +55,7 @@ def netlab(repository: Path, tmp_path: Path) -> Iterator[Netlab]:
             env={**environment, "NETLAB_RESULTS": str(tmp_path / "results")},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=60 + BLOCKS * 60,
             check=False,
         )
         assert done.returncode in (0, 5), f"{words} ended with {done.returncode}\n{done.stdout}{done.stderr}"

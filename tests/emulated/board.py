@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -98,9 +99,11 @@ class EmulatedLab:
         return dict(json.loads(self.netlab("status", "--json"))["boards"][self.board])
 
     def ansible(self, program: str, *words: str, seconds: float = COMMAND_SECONDS) -> None:
+        # a connection of its own: netlab would go on with one that is left, and with what that one was told
+        alone = {**os.environ, "ANSIBLE_SSH_ARGS": "-o ControlMaster=no -o ControlPath=none"}
         done = subprocess.run(
             [BIN / program, "-i", self.folder, *words],
-            cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False,
+            cwd=ROOT, env=alone, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
 
