@@ -53,10 +53,11 @@ mkdir /run/sshd
 mount -t tmpfs -o mode=0755 tmpfs /mnt
 over /usr "$PROGRAMS/usr"
 over /etc "$PROGRAMS/etc"
-# A whiteout (overlayfs.rst): the machine's locks are not this board's, whether there are any now or only later.
-mkdir -p /mnt/var/lib/upper
-mknod /mnt/var/lib/upper/netlab-testbed-locks c 0 0
-over /var/lib
+# A whiteout (overlayfs.rst) in a layer between: the machine's locks are not this board's, whenever it has any. In the
+# upper one it would go with the first folder that is made and removed in its place.
+mkdir /mnt/hidden
+mknod /mnt/hidden/netlab-testbed-locks c 0 0
+over /var/lib /mnt/hidden
 mount -t tmpfs -o mode=0700 tmpfs /root
 mount -t tmpfs -o mode=0755 tmpfs /home
 mkdir -m 0700 "/home/$WHO"
