@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -24,6 +26,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils.path_proof import P
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, operation
 
 URI = "qemu:///system"
+STATE = Path("/var/lib/libvirt/qemu")
 SHUTDOWN_LIMIT = 5.0  # seconds for a guest that was switched off to be gone
 
 # It may run already: then the second one ends with an error, and that is all right.
@@ -132,7 +135,7 @@ def create(name: str, xml: str) -> None:
 
 @operation("domain.remove", "remove guest {name}", volatile=True)
 def remove(name: str) -> None:
-    """Switched off. Never a domain without our mark. Where no libvirtd answers, its QEMU is ended directly."""
+    """Switched off. Never a domain without our mark. Where no libvirtd answers: its QEMU ended, its folders removed."""
     import libvirt
 
     try:
@@ -148,6 +151,7 @@ def remove(name: str) -> None:
             _wait_gone(libvirtd, name)
     except NoLibvirtd:
         _end_qemu(name)
+        _clear_state(name)
 
 
 def _wait_gone(libvirtd: Any, name: str) -> None:
@@ -183,6 +187,20 @@ def _end_qemu(name: str) -> None:
                     raise BoardError(f"guest {name} (pid {pid}) does not go, and no libvirtd answers")
             finally:
                 os.close(handle)
+
+
+def _clear_state(name: str, folder: Path = STATE, proc: Path = Path("/proc")) -> None:
+    """The folders that libvirt gives a domain while it runs, with its key and its sockets. A libvirtd that comes back
+    would remove them; ours does not come back. ``domain-ID-NAME``, of a long name the first 20 characters
+    (virDomainDefGetShortName), so that one may be somebody else's, who then has a QEMU that speaks of it."""
+    spoken_of = b""
+    for cmdline in proc.glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            spoken_of += cmdline.read_bytes()
+    for entry in (*folder.glob("domain-*"), *folder.glob("channel/target/domain-*")):
+        named = re.fullmatch(rf"domain-\d+-{re.escape(name[:20])}", entry.name)
+        if named and f"/{entry.name}/".encode() not in spoken_of:
+            shutil.rmtree(entry)
 
 
 @operation("domain.configure", "give guest {name} {address}", volatile=True)

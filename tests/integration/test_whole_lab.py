@@ -160,6 +160,20 @@ def test_what_broke_is_mended_by_one_deploy(lab: dict[str, set[str]], breaking: 
     assert "0 changed" in netlab("deploy", "-t", "tap").stdout
 
 
+def test_of_a_guest_without_libvirtd_nothing_is_left(lab: dict[str, set[str]]) -> None:
+    netlab("deploy", "-t", "tap")
+    enter = ["nsenter", "-t", str(board_pid("testdut")), "-a", "--"]
+    look = ["find", "/var/lib/libvirt/qemu", "-name", "domain-*"]
+
+    def folders() -> str:
+        return subprocess.run([*enter, *look], check=True, timeout=10, capture_output=True, text=True).stdout
+
+    assert "-guest1" in folders()
+    subprocess.run([*enter, "sh", "-c", "kill -9 $(pgrep -x libvirtd)"], check=True, timeout=10)
+    netlab("deploy", "-t", "host")
+    assert folders() == ""
+
+
 def test_destroy_leaves_nothing(lab: dict[str, set[str]]) -> None:
     netlab("destroy")
     assert more_than(lab, snapshot()) == {}
