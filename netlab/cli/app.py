@@ -32,9 +32,9 @@ First steps: `netlab demo` does all of it on this machine; `netlab topologies` l
 `netlab init` writes the inventory of boards of yours.
 """
 EPILOG = (
-    "Exit status: 0 done, 1 a play failed (and was rolled back), 2 invalid input, 3 this board cannot "
+    "Exit status: 0 done, 1 a play (then rolled back) or a trial failed, 2 invalid input, 3 this board cannot "
     "do that or somebody else has it, 4 unreachable, 5 measured but the figures break a rule, 130 "
-    "interrupted (after rollback). "
+    "interrupted. "
     "Every option can be set by a variable: NETLAB_TOPOLOGY for --topology, and so on."
 )
 
