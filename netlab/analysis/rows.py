@@ -60,7 +60,7 @@ def rows(run: Run, beside: Callable[[Row, Sequence[Reading]], None] | None = Non
             replica=own.replica,
         )
         good = readings.read(run, [line for line in outcomes if line["order"] in orders])
-        made[own] = _Made(_row(empty, good, _unfinished(orders, lines)), paired.of(good))
+        made[own] = _Made(_row(empty, good, _unfinished(orders, lines, outcomes)), paired.of(good))
         if beside is not None:
             beside(made[own].row, good)
     baselines = combinations.baselines(run.manifest.plan, planned)
@@ -218,21 +218,32 @@ def _compared(own: Combination, made: Mapping[Combination, _Made], baseline: str
     return row
 
 
-def _unfinished(orders: set[int], lines: list[dict[str, Any]]) -> list[Flag]:
-    """What did not go as planned: failed, skipped and missing trials, and failures that a retry made good."""
-    mine = [line for line in lines if line["order"] in orders]
-    good = {line["order"] for line in mine if line["status"] == "ok"}
-    last = {line["order"]: line for line in mine if line["order"] not in good}
+def _unfinished(
+    orders: set[int], lines: Sequence[Mapping[str, Any]], outcomes: Sequence[Mapping[str, Any]]
+) -> list[Flag]:
+    """What did not go as planned: failed, skipped and missing trials, and failures that a retry made good.
+
+    Each dut for itself: figures of one make up for no other's. A line without a board stands for all of them.
+    """
+    mine = [line for line in outcomes if line["order"] in orders]
+    good = {(line["order"], line.get("board")) for line in mine if line["status"] == "ok"}
+    lost = [line for line in mine if line["status"] != "ok"]
     found = [
         Flag(f"trial_{line['status']}", str(line.get("reason") or "no reason given"), severity="incomplete")
-        for _, line in sorted(last.items())
+        for line in lost
     ]
+    whole = {order for order, _ in good} - {line["order"] for line in lost}
     found += [
         Flag("trial_retried", f"succeeded after: {line.get('reason') or 'no reason given'}")
-        for line in mine
-        if line["status"] == "failed" and line["order"] in good
+        for line in lines
+        if line["order"] in orders and line["status"] == "failed"
+        if (line["order"] in whole if line.get("board") is None else (line["order"], line["board"]) in good)
     ]
-    missing = len(orders - good - set(last))
+    duts = {board for line in outcomes if (board := line.get("board")) is not None} or {None}
+    told = {(line["order"], line.get("board")) for line in mine}
+    missing = sum(
+        any((order, dut) not in told for dut in duts) and (order, None) not in told for order in orders
+    )
     if missing:
         found.append(Flag("trial_missing", "planned, but not run (yet)", missing, "incomplete"))
     return found

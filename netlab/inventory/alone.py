@@ -37,7 +37,8 @@ def hosts(names: Iterable[str]) -> dict[str, Any]:
                 "board_package_host": "localhost",
             }
         elif found := REMOTE.fullmatch(name):
-            remote[name] = {
+            # of an inventory's names Ansible takes brackets for a range
+            remote[name.replace("[", "").replace("]", "")] = {
                 "ansible_host": found["host"].strip("[]"),
                 "ansible_user": found["user"],
                 "ansible_become": found["user"] != "root",

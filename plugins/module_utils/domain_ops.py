@@ -23,6 +23,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils.domain_xml import d
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_agent import AgentSilent, GuestAgent
 from ansible_collections.netlab.testbed.plugins.module_utils.guest_plan import DISKS
 from ansible_collections.netlab.testbed.plugins.module_utils.path_proof import PORT
+from ansible_collections.netlab.testbed.plugins.module_utils.process_ops import of_this_machine
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Refusal, operation
 
 URI = "qemu:///system"
@@ -163,14 +164,17 @@ def _wait_gone(libvirtd: Any, name: str) -> None:
 
 
 def qemu_of(name: str, proc: Path = Path("/proc")) -> list[int]:
-    """Pids of the QEMU that libvirt started for this guest, known by the guest's UUID (``-uuid``): ours alone."""
+    """Pids of the QEMU that libvirt started for this guest, known by the guest's UUID (``-uuid``): ours alone.
+
+    Guests of the same name have the same one; those of local boards that live on this one are not meant.
+    """
     word = identity(name).encode()
     pids = []
     for entry in proc.iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 words = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"qemu-system" in words[0] and word in words:
+                if b"qemu-system" in words[0] and word in words and of_this_machine(entry):
                     pids.append(int(entry.name))
     return pids
 

@@ -78,8 +78,19 @@ def holder_of(pid: int, purpose: str, user: str | None = None) -> dict[str, Any]
         "start_time": started,
         "token": f"{machine.boot_id} {machine.pid_namespace} {pid} {started}",
         "purpose": words[:LONGEST],
-        "asked": time.time(),
+        "asked": begun(started),
     }
+
+
+def begun(started: str | None) -> float:
+    """When a process of this machine began, in seconds since 1970; ``started`` is its start_time, in ticks.
+
+    Who asks for locks of several machines says the same to all of them: of two runs the older one waits (lock.take),
+    and with a time for each question either may be the older one somewhere.
+    """
+    stat = Path("/proc/stat").read_text(encoding="ascii")
+    btime = next(int(line.split()[1]) for line in stat.splitlines() if line.startswith("btime "))
+    return btime + int(started or 0) / os.sysconf("SC_CLK_TCK")
 
 
 def runs(held: Mapping[str, Any]) -> bool:

@@ -33,11 +33,17 @@ def marked(name: str) -> list[int]:
         if not entry.name.isdigit():
             continue
         try:
-            if mark in (entry / "environ").read_bytes().split(b"\0"):
+            if mark in (entry / "environ").read_bytes().split(b"\0") and of_this_machine(entry):
                 pids.append(int(entry.name))
         except OSError:
             continue  # gone, or not ours to read
     return sorted(pids)
+
+
+def of_this_machine(process: Path) -> bool:
+    """Whether /proc/PID is of this board, and not of a container or local board on it, whose programs it sees as well:
+    they bear the same marks, and are somebody else's. pid_namespaces(7). OSError where it is gone."""
+    return (process / "ns/pid").samefile(process.parent / "self/ns/pid")
 
 
 def command_lines(pids: list[int]) -> list[list[str]]:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.netlab.testbed.plugins.module_utils import process_ops
 from ansible_collections.netlab.testbed.plugins.module_utils.sriov import pci
 
 Look = dict[str, Any]
@@ -21,7 +22,11 @@ IP_TIMEOUT = 10  # seconds
 LINK_MARK = "netlab-testbed"  # as link_plan has it, whose import is slower than all of this
 PROCESS_MARK = b"NETLAB_TESTBED_DAEMON="
 FOLDERS = ("/var/lib/netlab-testbed", "/run/netlab-testbed")
-OWN = ("before.json", "ledger")  # of the record itself, which goes last
+OWN = (
+    "before.json",
+    "ledger",
+    "os-packages",
+)  # of the record itself, which goes last; packages stay, and their list
 
 
 def look(folders: Collection[str] = FOLDERS) -> Look:
@@ -77,7 +82,7 @@ def _programs() -> Iterator[str]:
     for environment in Path("/proc").glob("[0-9]*/environ"):
         try:
             for item in environment.read_bytes().split(b"\0"):
-                if item.startswith(PROCESS_MARK):
+                if item.startswith(PROCESS_MARK) and process_ops.of_this_machine(environment.parent):
                     yield item.partition(b"=")[2].decode(errors="replace")
         except OSError:  # it ended
             continue

@@ -81,9 +81,13 @@ from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_install 
 )
 from ansible_collections.netlab.testbed.plugins.module_utils.apt.debian_status import everything, installed
 from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fail
+from ansible_collections.netlab.testbed.plugins.module_utils.self_rollback import timer
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
 # What was brought to this machine, dependencies too, a name a line: a clean-up removes that and no more.
+LIMIT = (
+    3600.0  # seconds: waiting for another one, updating, downloading and installing have limits of their own
+)
 RECORD = Path("/var/lib/netlab-testbed/os-packages")
 
 
@@ -97,7 +101,8 @@ def record(names: set[str], path: Path = RECORD) -> None:
 
 def install(names: list[str], cache: Path = CACHE, brought: Path = RECORD) -> tuple[list[str], list[str]]:
     """(installed now, of these downloaded from elsewhere)."""
-    with one_at_a_time(cache / "packages.lock"):
+    # a board that rolls back by itself is not to do so meanwhile
+    with timer.busy(LIMIT), one_at_a_time(cache / "packages.lock"):
         # Whoever held the lock before may have installed them.
         missing = [name for name in names if name not in installed(names)]
         if not missing:

@@ -8,13 +8,16 @@ guards is shown in tests/unit/plugins/test_guards_matter.py.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.ssh_board import SshLab, ssh_lab
+from ansible_collections.netlab.testbed.plugins.module_utils.domain_xml import NAMESPACE
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
+from tests.integration.ssh_board import ROOT, SshLab, ssh_lab
 
 pytestmark = [
     pytest.mark.root,
@@ -35,6 +38,7 @@ options = f"fd={handle},rootmode=40000,user_id=0,group_id=0".encode()
 if libc.mount(b"ada@192.168.20.1:/srv", b"/mnt/theirs", b"fuse.sshfs", 0, options):
     raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 """
+COLLECTIONS = ROOT / ".collections"
 DOMAIN = """
 <domain type="qemu"><name>guest1</name><memory unit="MiB">32</memory><os><type>hvm</type></os></domain>
 """
@@ -172,18 +176,82 @@ def test_a_program_at_the_port_of_ours(lab: SshLab) -> None:
         lab.inside(lab.dut, "ip", "address", "flush", "dev", "eth1", "scope", "global")
 
 
-@pytest.mark.guest
-@pytest.mark.needs("libvirtd", "qemu-img", "virsh")
-def test_a_domain_by_the_name_of_ours(lab: SshLab) -> None:
+@pytest.fixture(scope="module")
+def their_domain(lab: SshLab) -> str:
+    """Somebody's own libvirtd and guest1; what libvirt says of that."""
     lab.inside(lab.dut, "sh", "-c", "libvirtd -d")
     define = f"cat >/root/theirs.xml <<'EOT'\n{DOMAIN.strip()}\nEOT\nvirsh -q define /root/theirs.xml"
     lab.inside(lab.dut, "sh", "-c", define)
-    domain = lab.inside(lab.dut, "virsh", "dumpxml", "guest1")
+    return lab.inside(lab.dut, "virsh", "dumpxml", "guest1")
+
+
+@pytest.mark.guest
+@pytest.mark.needs("libvirtd", "qemu-img", "virsh")
+def test_a_domain_by_the_name_of_ours(lab: SshLab, their_domain: str) -> None:
     before = look(lab)
     said = lab.call("deploy", "-t", "tap", status=3)
     assert (
         "a domain named guest1 is there already and is not this testbed's: rename or remove it first" in said
     )
     assert "rolled back" in said
-    assert lab.inside(lab.dut, "virsh", "dumpxml", "guest1") == domain
+    assert lab.inside(lab.dut, "virsh", "dumpxml", "guest1") == their_domain
     assert differences(before, look(lab)) == []
+
+
+UNDOES: dict[str, tuple[dict[str, str], str]] = {
+    "domain.remove": ({"name": "guest1"}, "domain guest1 is not this testbed's: left as it is"),
+    "pin.set": (
+        {"thing": "vcpu/guest1/0", "cpus": "0"},
+        "domain guest1 is not this testbed's: left as it is",
+    ),
+    "disk.remove": ({"path": "/root/theirs.xml"}, "/root/theirs.xml is not one of this testbed's disks"),
+    "ovs.database_remove": (
+        {"path": "/etc/openvswitch/conf.db"},
+        "/etc/openvswitch/conf.db is not this testbed's Open vSwitch database",
+    ),
+    "link.delete": ({"name": "mgmt0", "kind": "bridge"}, "interface mgmt0 is not this testbed's"),
+}
+
+
+@pytest.mark.guest
+@pytest.mark.needs("libvirtd", "qemu-img", "virsh")
+@pytest.mark.parametrize("op", UNDOES)
+def test_an_undo_of_what_is_somebody_elses_is_refused(lab: SshLab, their_domain: str, op: str) -> None:
+    """A change is written down before it is made: where it was refused then, the undo must be, too."""
+    folder = "/var/lib/netlab-testbed/ledger"
+    boot = lab.inside(lab.dut, "cat", "/proc/sys/kernel/random/boot_id").strip()
+    args, words = UNDOES[op]
+    step = {"op": op, "args": args}
+    entry = {"id": 1, "at": "", "boot_id": boot, "step": step, "undo": step}
+    told = json.dumps({"format": 1, "scope": "topology", "deployment": {}, "entries": [entry]})
+    lab.inside(lab.dut, "sh", "-c", f"mkdir -p -m 0700 {folder}; echo '{told}' >{folder}/topology.json")
+    try:
+        before = look(lab)
+        result = lab.module(lab.dut, "ledger", state="absent")
+        assert words in " ".join(result["stuck"]), result
+        assert lab.inside(lab.dut, "virsh", "dumpxml", "guest1") == their_domain
+        assert lab.inside(lab.dut, "find", "/root/theirs.xml")
+        assert differences(before, look(lab)) == []
+    finally:
+        lab.inside(lab.dut, "rm", "-r", "/var/lib/netlab-testbed")
+
+
+@pytest.mark.guest
+@pytest.mark.needs("libvirtd", "qemu-img", "virsh")
+def test_a_domain_that_runs_by_the_name_of_ours(lab: SshLab, their_domain: str) -> None:
+    """Started between the plan and the change, so that only the change itself can see it."""
+    lab.inside(lab.dut, "virsh", "-q", "start", "guest1")
+    try:
+        running = lab.inside(lab.dut, "virsh", "domid", "guest1")
+        ours = DOMAIN.strip().replace(
+            "<os>", f'<metadata><m:guest xmlns:m="{NAMESPACE}" digest="1"/></metadata><os>'
+        )
+        create = (
+            "from ansible_collections.netlab.testbed.plugins.module_utils.domain_ops import create; "
+            f"create('guest1', {ours!r})"
+        )
+        with pytest.raises(BoardError, match="a domain named guest1 runs already and is not this testbed's"):
+            lab.inside(lab.dut, "env", f"PYTHONPATH={COLLECTIONS}", sys.executable, "-c", create)
+        assert lab.inside(lab.dut, "virsh", "domid", "guest1") == running
+    finally:
+        lab.inside(lab.dut, "virsh", "-q", "destroy", "guest1")

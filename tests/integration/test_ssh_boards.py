@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,44 @@ def test_a_module_that_comes_after_the_destroy_changes_nothing(lab: SshLab) -> N
     assert "has ended, or somebody else has the board: nothing is changed" in result["msg"]
     assert lab.inside(lab.dut, "ip", "-details", "link") == before
     assert found(lab, lab.dut, "-mindepth", "1") == []
+
+
+def test_a_board_that_does_not_answer_keeps_no_other_from_being_undone(lab: SshLab) -> None:
+    lab.call("deploy", "-t", "host")
+    lab.cut(lab.dut)
+    try:
+        said = lab.call("destroy", status=4)
+        assert f"{lab.dut} cannot be reached" in said
+        assert found(lab, lab.peer, "-mindepth", "1") == []
+        assert "192.168.20.1" not in lab.inside(lab.peer, "ip", "address")
+        assert "192.168.20.2" in lab.inside(lab.dut, "ip", "address")
+    finally:
+        lab.mend(lab.dut)
+    assert "nothing of netlab is left on 2 boards" in lab.call("destroy")
+    assert "192.168.20.2" not in lab.inside(lab.dut, "ip", "address")
+
+
+def test_a_board_that_somebody_else_has_keeps_the_others_as_they_are(lab: SshLab) -> None:
+    lab.call("deploy", "-t", "host")
+    holder = {
+        "user": "bob",
+        "host": "theirs",
+        "pid": 1,
+        "since": "2026-01-01T00:00:00Z",
+        "purpose": "netlab bench",
+    }
+    theirs = json.dumps({"format": 1, "token": "t", **holder})
+    lab.inside(lab.dut, "sh", "-c", f"mkdir -p -m 0700 {Path(LOCK).parent}; echo '{theirs}' >{LOCK}")
+    try:
+        said = lab.call("destroy", status=3)
+        assert f"{lab.dut}: in use by bob" in said
+        assert "192.168.20.1" in lab.inside(lab.peer, "ip", "address")
+        assert not lab.inside(lab.peer, "sh", "-c", f"ls {LOCK} 2>/dev/null || true"), (
+            "its lock is given back"
+        )
+    finally:
+        lab.inside(lab.dut, "rm", LOCK)
+    lab.call("destroy")
 
 
 @pytest.mark.guest

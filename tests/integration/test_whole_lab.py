@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.netlab.testbed.plugins.module_utils import domain_ops, process_ops, residue
 from ansible_collections.netlab.testbed.plugins.module_utils.local_board import board_pid
 from netlab.collection import find
 from tests.integration import user_disk
@@ -158,6 +159,17 @@ def test_what_broke_is_mended_by_one_deploy(lab: dict[str, set[str]], breaking: 
     assert "0 changed" not in netlab("deploy", "-t", "tap").stdout
     assert [guest["state"] for guest in board("testdut")["guests"]] == ["running"]
     assert "0 changed" in netlab("deploy", "-t", "tap").stdout
+
+
+def test_a_machine_takes_no_program_of_a_local_board_for_its_own(lab: dict[str, set[str]]) -> None:
+    """It may be somebody's board itself: the marks are the same, and it sees those processes as well."""
+    netlab("deploy", "-t", "tap")
+    for name, program in (("testpeer", "netserver"), ("testdut", "qemu-system")):
+        enter = ["nsenter", "-t", str(board_pid(name)), "-a", "--"]
+        subprocess.run([*enter, "pgrep", program], check=True, timeout=10, stdout=subprocess.DEVNULL)
+    assert process_ops.marked("netserver") == []
+    assert domain_ops.qemu_of("guest1") == []
+    assert list(residue._programs()) == []
 
 
 def test_of_a_guest_without_libvirtd_nothing_is_left(lab: dict[str, set[str]]) -> None:

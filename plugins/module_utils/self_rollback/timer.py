@@ -60,8 +60,10 @@ def extend(at_least_s: float = 0.0) -> None:
 def busy(at_most_s: float) -> Iterator[None]:
     """For work that holds no ledger and may take longer than the limit."""
     extend(at_most_s)
-    yield
-    extend()
+    try:
+        yield
+    finally:
+        extend()
 
 
 def step(within_s: float, over: str, deploy: str) -> Step:

@@ -6,8 +6,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -16,6 +17,7 @@ from ansible_collections.netlab.testbed.plugins.module_utils import lock, module
 from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger
 from ansible_collections.netlab.testbed.plugins.module_utils.self_rollback import program, timer
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError, Step
+from ansible_collections.netlab.testbed.plugins.modules import packages
 
 OVER = "192.0.2.1 50000 192.0.2.2 22"
 TICKET = {"board": "", "deploy": "boot 4711 100"}
@@ -75,6 +77,44 @@ def test_what_was_changed_is_undone_once_the_deadline_has_passed(board: Path) ->
     assert left["deployment"]["state"] == "rolled back"
     assert "did not confirm the new state within 300 s" in timer.says(left["deployment"])
     assert not timer.FOLDER.exists()
+
+
+class _Installing:
+    """As APT is on a slow mirror: `left` is what the timer has left meanwhile."""
+
+    left: ClassVar[list[float]] = []
+    fails = False
+    downloaded: ClassVar[list[str]] = []
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def run(self) -> None:
+        found = timer.read()
+        assert found is not None
+        self.left.append(found["deadline"] - time.monotonic())
+        if self.fails:
+            raise BoardError("no mirror answers")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_board_does_not_roll_back_while_packages_are_installed(
+    board: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    """They hold no ledger, and may take longer than it waits: the first change would find no timer any more."""
+    armed(within_s=30.0)
+    monkeypatch.setattr(packages, "Installation", _Installing)
+    monkeypatch.setattr(packages, "installed", lambda _: {"clang"} if _Installing.left else set())
+    monkeypatch.setattr(packages, "everything", set)
+    monkeypatch.setattr(_Installing, "fails", fails)
+    monkeypatch.setattr(_Installing, "left", [])
+    with pytest.raises(BoardError, match="no mirror") if fails else nullcontext():
+        packages.install(["clang"], board / "cache", board / "os-packages")
+    (left,) = _Installing.left
+    assert left > 1800
+    found = timer.read()
+    assert found is not None
+    assert found["deadline"] - time.monotonic() <= 30
 
 
 def test_a_deadline_that_was_put_off_while_the_ledger_was_held_is_kept(board: Path) -> None:

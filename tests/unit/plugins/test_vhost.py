@@ -5,13 +5,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.netlab.testbed.plugins.module_utils.domain_ops import has_vhost
+from ansible_collections.netlab.testbed.plugins.module_utils.domain_ops import has_vhost, qemu_of
 from ansible_collections.netlab.testbed.plugins.module_utils.domain_xml import identity
 from ansible_collections.netlab.testbed.plugins.modules import board_info
 
 
 def process(
-    proc: Path, pid: int, name: str, tasks: tuple[str, ...] = (), command: tuple[str, ...] = ()
+    proc: Path,
+    pid: int,
+    name: str,
+    tasks: tuple[str, ...] = (),
+    command: tuple[str, ...] = (),
+    elsewhere: bool = False,
 ) -> None:
     for number, task in enumerate((name, *tasks)):
         folder = proc / str(pid) / "task" / str(pid + number)
@@ -19,6 +24,11 @@ def process(
         (folder / "comm").write_text(f"{task}\n")
     (proc / str(pid) / "comm").write_text(f"{name}\n")
     (proc / str(pid) / "cmdline").write_bytes("\0".join(command).encode())
+    (proc / "self/ns").mkdir(parents=True, exist_ok=True)
+    (proc / "self/ns/pid").touch()
+    (proc / str(pid) / "ns").mkdir()
+    space = proc / str(pid) / "ns/pid"
+    space.touch() if elsewhere else space.hardlink_to(proc / "self/ns/pid")
 
 
 def test_workers_are_found_as_tasks_and_as_kernel_threads(tmp_path: Path) -> None:
@@ -32,6 +42,14 @@ def test_workers_are_found_as_tasks_and_as_kernel_threads(tmp_path: Path) -> Non
     process(tmp_path / "thread", 21, "vhost-10")
     assert has_vhost("guest1", tmp_path / "thread")
     assert not has_vhost("guest2", tmp_path / "thread")
+
+
+def test_a_guest_of_the_same_name_on_a_local_board_here_is_another(tmp_path: Path) -> None:
+    command = ("/usr/bin/qemu-system-aarch64", "-uuid", identity("guest1"))
+    process(tmp_path, 10, "qemu-system-aar", ("vhost-10",), command, elsewhere=True)
+    process(tmp_path, 20, "qemu-system-aar", (), command)
+    assert qemu_of("guest1", tmp_path) == [20]
+    assert not has_vhost("guest1", tmp_path)
 
 
 def test_status_tells_it_of_each_guest() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from netlab.plan import Plan
+from netlab.results import attempts
 
 
 @dataclass
@@ -27,8 +28,7 @@ class FakeRun:
         return self.lines
 
     def outcomes(self) -> list[dict[str, Any]]:
-        """The last line of each trial."""
-        return list({line["order"]: line for line in self.lines}.values())
+        return list(attempts.outcomes(self.lines))
 
     def read_samples(self, line: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """A line's own columns; a text instead is what is wrong with them."""

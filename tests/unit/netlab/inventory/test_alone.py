@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 
 from netlab.errors import InvalidInput
 from netlab.inventory.alone import hosts, inventory_of
@@ -38,8 +40,21 @@ def test_a_name_alone_is_a_local_board() -> None:
 )
 def test_a_user_at_a_host_is_reached_over_ssh(name: str, variables: dict[str, object]) -> None:
     made = hosts([name])["all"]["children"]
-    assert made["duts"]["hosts"][name] == variables
+    assert list(made["duts"]["hosts"].values()) == [variables]
     assert made["local_boards"]["hosts"] == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["board1", "root@lab1", "ada@192.0.2.1:2222", "root@[2001:db8::1]", "root@[2001:db8::1]:2222"]
+)
+def test_ansible_takes_the_name_for_one_board(name: str) -> None:
+    with inventory_of([name]) as inventory:
+        read = InventoryManager(DataLoader(), [str(inventory.path)])
+        (host,) = read.get_hosts("duts:peers")
+        wanted = hosts([name])["all"]["children"]["duts"]["hosts"]
+        assert {key: value for key, value in host.vars.items() if not key.startswith("inventory_")} == (
+            wanted[host.name]
+        )
 
 
 @pytest.mark.parametrize(
