@@ -9,12 +9,12 @@ import os
 import platform
 import re
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils import board_nics, mount_nics
-from ansible_collections.netlab.testbed.plugins.module_utils.ledger import boot_id
-from ansible_collections.netlab.testbed.plugins.module_utils.link_plan import MARK
+from ansible_collections.netlab.testbed.plugins.module_utils.ledger import Ledger, boot_id
 from ansible_collections.netlab.testbed.plugins.module_utils.process_ops import has_systemd
 from ansible_collections.netlab.testbed.plugins.module_utils.sriov import facts as passthrough
 from ansible_collections.netlab.testbed.plugins.module_utils.ssh_connection import ssh_connection
@@ -130,11 +130,21 @@ def below(name: str, classes: Path = Path("/sys/class/net")) -> set[str]:
     return found.union(*(below(lower, classes) for lower in found))
 
 
-def _foreign_master(link: dict[str, Any], links: dict[str, dict[str, Any]]) -> str | None:
-    """The bridge, bond or VRF of somebody else's that the link is a port of."""
-    master = links.get(link["master"])
-    ours = master is None or master["alias"] == MARK or master["kind"] == "openvswitch"
-    return None if ours else link["master"]
+def made_of(name: str, links: dict[str, dict[str, Any]], classes: Path = Path("/sys/class/net")) -> set[str]:
+    """As `below`. Of a bridge of Open vSwitch the kernel tells no ports but those of all of them, on one interface."""
+    found = below(name, classes)
+    if any(links.get(one, {}).get("kind") == board_nics.SWITCH for one in (name, *found)):
+        switches = [other for other, link in links.items() if link["kind"] == board_nics.SWITCH]
+        found = found.union(*(below(switch, classes) for switch in switches))
+    return found
+
+
+def switched_ports(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The ports that a ledger's entries have given to an Open vSwitch of ours. Pure."""
+    steps = [entry.get("step") or {} for entry in entries]
+    return sorted(
+        {port for step in steps if step.get("op") == "ovs.ports_add" for port in step["args"]["ports"]}
+    )
 
 
 def nic(name: str, links: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
@@ -153,7 +163,9 @@ def nic(name: str, links: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
         "sriov_total_vfs": board_nics.total_vfs(name),
         "virtual_functions": passthrough.virtual_functions(name),
         "given": False,
-        "foreign_master": _foreign_master(link, links),
+        "foreign_master": board_nics.foreign_master(
+            name, links, switched_ports(Ledger("topology").entries())
+        ),
         **{key: link[key] for key in ("mac", "mtu", "up", "carrier", "master", "addresses", "kind")},
     }
 
@@ -174,9 +186,10 @@ def ways_out(links: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "connection_nic": connection,
         "mount_nics": mounted,
         # what those are made of: a NIC below a bridge, bond or VLAN carries them as well
-        "default_route_below": sorted(set().union(*map(below, default_route))),
-        "connection_below": sorted(below(connection)) if connection else [],
-        "mount_below": sorted(set().union(*map(below, mounted))),
+        "default_route_below": sorted(set().union(*(made_of(name, links) for name in default_route))),
+        "connection_below": sorted(made_of(connection, links)) if connection else [],
+        "mount_below": sorted(set().union(*(made_of(name, links) for name in mounted))),
+        "switched_ports": switched_ports(Ledger("topology").entries()),
     }
 
 

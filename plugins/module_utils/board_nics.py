@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ SOFTWARE = frozenset(
      "ipvlan", "ipvtap", "macsec", "macvlan", "macvtap", "netdevsim", "nlmon", "openvswitch", "sit", "tap", "team",
      "vcan", "vlan", "vrf", "vti", "vxlan", "wireguard")
 )  # fmt: skip
+SWITCH = "openvswitch"  # the kind of a bridge of Open vSwitch's, and of what the kernel makes all its ports ports of
 Links = Mapping[str, Mapping[str, Any]]
 
 
@@ -78,7 +79,6 @@ def carries(name: str, links: Links, board: Mapping[str, Any]) -> list[str]:
 
     ``board``: as board_facts.gather() gives it.
     """
-    link = links[name]
     found = []
     if name in (board["connection_nic"], *board["connection_below"]):
         found.append("this connection comes in over it")
@@ -86,11 +86,22 @@ def carries(name: str, links: Links, board: Mapping[str, Any]) -> list[str]:
         found.append("it carries the default route")
     if name in (*board["mount_nics"], *board["mount_below"]):
         found.append("a file system or disk that is mounted comes over it")
-    master = links.get(link["master"])
-    ours = master is None or master["alias"] == MARK or master["kind"] == "openvswitch"
-    if link["master"] and not ours:
-        found.append(f"it is a port of {link['master']}")
+    if master := foreign_master(name, links, board["switched_ports"]):
+        found.append(f"it is a port of {master}")
     return found
+
+
+def foreign_master(name: str, links: Links, switched: Collection[str]) -> str | None:
+    """The bridge, bond, VRF or switch of somebody else's that the interface is a port of. Pure.
+
+    ``switched``: ports of a switch of ours. All that the kernel's Open vSwitch has are ports of one interface, whosever
+    switch it is, and that bears no mark.
+    """
+    master = links.get(links[name]["master"])
+    if master is None or master["alias"] == MARK:
+        return None
+    ours = master["kind"] == SWITCH and name in switched
+    return None if ours else str(links[name]["master"])
 
 
 def read(links: Links, board: Mapping[str, Any], classes: Path = CLASSES) -> list[dict[str, Any]]:

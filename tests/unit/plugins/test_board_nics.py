@@ -39,7 +39,7 @@ TOLD = json.loads("""[
 ]""")
 IDLE: dict[str, Any] = {
     "connection_nic": None, "connection_below": [], "default_route_nics": [], "default_route_below": [],
-    "mount_nics": [], "mount_below": [],
+    "mount_nics": [], "mount_below": [], "switched_ports": [],
 }  # fmt: skip
 
 
@@ -87,6 +87,42 @@ class TestNics:
     def test_a_port_of_our_bridge_is_free(self, links: dict[str, dict[str, Any]]) -> None:
         links["eth0"]["master"] = "nlbr0"
         assert board_nics.carries("eth0", links, IDLE) == []
+
+    def test_a_port_of_open_vswitch_is_ours_only_if_the_ledger_says_so(
+        self, links: dict[str, dict[str, Any]]
+    ) -> None:
+        """Whosever switch it is, to the kernel it is a port of ovs-system, which bears no mark."""
+        links["ovs-system"] = {**links["br0"], "name": "ovs-system", "kind": "openvswitch"}
+        links["eth0"]["master"] = "ovs-system"
+        assert board_nics.carries("eth0", links, IDLE) == ["it is a port of ovs-system"]
+        entries = [
+            {"step": {"op": "ovs.ports_add", "args": {"bridge": "nlovs0", "ports": ["eth0", "nltap1"]}}},
+            {"step": {"op": "link.set", "args": {"name": "eth1", "settings": {}}}},
+            {},
+        ]
+        ours = {"switched_ports": board_facts.switched_ports(entries)}
+        assert board_nics.carries("eth0", links, IDLE | ours) == []
+        links["eth1"]["master"] = "ovs-system"
+        assert board_nics.carries("eth1", links, IDLE | ours) == ["it is a port of ovs-system"]
+
+    def test_what_a_bridge_of_open_vswitch_is_made_of(
+        self, links: dict[str, dict[str, Any]], tmp_path: Path
+    ) -> None:
+        """The kernel tells the ports of ovs-system, and nothing of which bridge has them: they are all kept."""
+        for name in ("ovs-system", "br-ex"):
+            links[name] = {**links["br0"], "name": name, "kind": "openvswitch"}
+        for path in (
+            "ovs-system/lower_eth0",
+            "ovs-system/lower_br-ex",
+            "br0/lower_eth1",
+            "br-ex",
+            "vlan7/lower_br-ex",
+        ):
+            (tmp_path / path).mkdir(parents=True)
+        assert board_facts.made_of("br-ex", links, tmp_path) == {"eth0", "br-ex"}
+        assert board_facts.made_of("vlan7", links, tmp_path) == {"eth0", "br-ex"}
+        assert board_facts.made_of("br0", links, tmp_path) == {"eth1"}
+        assert board_facts.made_of("eth0", links, tmp_path) == set()
 
     def test_sysfs(self, tmp_path: Path) -> None:
         device = tmp_path / "devices/pci0000:00/0000:00:05.0"
