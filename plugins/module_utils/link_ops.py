@@ -26,6 +26,9 @@ IFF_UP = 0x1
 IFF_PROMISC = 0x100
 PROTO_KERNEL = 2  # rtm_protocol of routes that the kernel makes by itself, rtnetlink(7)
 TABLE_MAIN = 254
+TABLE_LOCAL = 255  # the kernel's own, which it fills from the addresses
+TYPE_UNICAST = 1  # rtm_type
+ONLINK = 0x4  # RTNH_F_ONLINK; the other flags of a route are the kernel's
 
 
 @contextlib.contextmanager
@@ -49,10 +52,10 @@ def read(names_with_features: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
             # a link that came up since the links were read is not ours to know
             if message["index"] in names:
                 links[names[message["index"]]]["addresses"].append(address)
-        for message in ip.get_routes(family=2, table=TABLE_MAIN):
-            out = names.get(message.get_attr("RTA_OIF"))
-            if out and message["proto"] != PROTO_KERNEL:
-                links[out]["routes"].append(_route(message))
+        # of all tables: with a link's last address the kernel drops its routes from each (fib_disable_ip)
+        for message in ip.get_routes(family=2):
+            if _table(message) != TABLE_LOCAL and message["proto"] != PROTO_KERNEL:
+                _add_route(links, names, message)
     for name in names_with_features:
         if name in links:
             links[name]["features"], links[name]["fixed_features"] = link_features.read(name)
@@ -78,22 +81,60 @@ def _link(message: Any, names: dict[int, str]) -> dict[str, Any]:
         "carrier": bool(message.get_attr("IFLA_CARRIER")),
         "addresses": [],
         "routes": [],
+        "multipath": [],
         "features": {},
         "fixed_features": [],
     }
 
 
-def _route(message: Any) -> dict[str, Any]:
+def _add_route(links: dict[str, dict[str, Any]], names: dict[int, str], message: Any) -> None:
+    out = names.get(message.get_attr("RTA_OIF"))
+    if out:
+        links[out]["routes"].append(_route(message))
+    # one of several ways is not a route that could be added by itself: it is only told
+    for index in {way["oif"] for way in message.get_attr("RTA_MULTIPATH") or []} & set(names):
+        table = _table(message)
+        text = f"{_destination(message)} (table {'main' if table == TABLE_MAIN else table})"
+        links[names[index]]["multipath"].append(text)
+
+
+def _table(message: Any) -> int:
+    """The header has 8 bits for it, and those of a table beyond are in the attribute alone."""
+    return int(message.get_attr("RTA_TABLE") or message["table"])
+
+
+def _destination(message: Any) -> str:
     destination = message.get_attr("RTA_DST")
+    return f"{destination}/{message['dst_len']}" if destination else "default"
+
+
+def _route(message: Any) -> dict[str, Any]:
+    """As IPRoute.route() takes it, and JSON: it goes into the ledger. What is as usual is left out."""
+    table = _table(message)
     route = {
-        "dst": f"{destination}/{message['dst_len']}" if destination else "default",
+        "dst": _destination(message),
         "gateway": message.get_attr("RTA_GATEWAY"),
         "prefsrc": message.get_attr("RTA_PREFSRC"),
         "priority": message.get_attr("RTA_PRIORITY"),
         "proto": message["proto"],
         "scope": message["scope"],
+        "table": table if table != TABLE_MAIN else None,
+        "type": message["type"] if message["type"] != TYPE_UNICAST else None,
+        "tos": message["tos"] or None,
+        "flags": message["flags"] & ONLINK or None,
+        "metrics": _metrics(message.get_attr("RTA_METRICS")) or None,
+        "via": message.get_attr("RTA_VIA"),
+        "flow": message.get_attr("RTA_FLOW"),
     }
     return {key: value for key, value in route.items() if value is not None}
+
+
+def _metrics(nested: Any) -> dict[str, Any]:
+    """By the names that ip.route() takes, as {"mtu": 1400}; one that this pyroute2 does not know is left out."""
+    attributes = [(attribute[0], attribute[1]) for attribute in nested["attrs"]] if nested else []
+    return {
+        name.removeprefix("RTAX_").lower(): value for name, value in attributes if name.startswith("RTAX_")
+    }
 
 
 def _index(ip: Any, name: str) -> int | None:

@@ -15,7 +15,7 @@ MARK = "netlab-testbed"  # ifalias of every link that we make
 # What a link of ours is like the moment it is born; the planner continues from here.
 NEWBORN: dict[str, Any] = {
     "alias": MARK, "master": "", "up": False, "promiscuous": False, "mtu": 1500, "addresses": [], "routes": [],
-    "features": {},
+    "multipath": [], "features": {},
 }  # fmt: skip
 # What a link of a module's list is told by; described in doc_fragments/links.py.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -104,6 +104,11 @@ def _drop_addresses(old: dict[str, Any], link: Link) -> list[Step]:
             networks.add(network)
             going.append(address)
     name = link["name"]
+    if going and old.get("multipath"):
+        raise Refusal(
+            f"interface {name} is one of several ways of the route {old['multipath'][0]}, which would be torn or lost "
+            f"with {going[0]}: remove the route, or choose another interface"
+        )
     steps = []
     # Last first, so that undoing restores their order; and the routes, which may prefer any of the addresses as
     # their source, come back with the one that comes back last.

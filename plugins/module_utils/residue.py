@@ -7,6 +7,7 @@ system, and not the ledger, so it sees also what an undo has missed.
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 from collections.abc import Collection, Iterator
@@ -22,6 +23,18 @@ IP_TIMEOUT = 10  # seconds
 LINK_MARK = "netlab-testbed"  # as link_plan has it, whose import is slower than all of this
 PROCESS_MARK = b"NETLAB_TESTBED_DAEMON="
 FOLDERS = ("/var/lib/netlab-testbed", "/run/netlab-testbed")
+# of a route: what the kernel says of its carrier, and of a switch's chip that has the route, too
+VOLATILE = {
+    "dead",
+    "linkdown",
+    "offload",
+    "offload_failed",
+    "rt_offload",
+    "rt_offload_failed",
+    "rt_trap",
+    "trap",
+}
+BY_HAND = {"boot", "static"}  # protocols of the routes that no program keeps, as `ip route add` makes them
 OWN = (
     "before.json",
     "ledger",
@@ -30,9 +43,10 @@ OWN = (
 
 
 def look(folders: Collection[str] = FOLDERS) -> Look:
-    """Links with their addresses, mounts, pinned BPF objects, named namespaces, programs and files of ours."""
+    """Links with their addresses, routes, mounts, pinned BPF objects, named namespaces, programs and files of ours."""
     return {
         "links": _links(),
+        "routes": _routes(),
         "mounts": sorted({line.split()[1] for line in _lines("/proc/self/mounts")}),
         "pins": _below("/sys/fs/bpf"),
         "namespaces": _below("/run/netns"),
@@ -77,6 +91,31 @@ def _links() -> dict[str, Any]:
     }
 
 
+def _routes() -> list[str]:
+    """IPv4 routes of all tables; as text, since ip(8) leaves some of a route out of its JSON (a metric's lock)."""
+    argv = ["ip", "-4", "-oneline", "-details", "route", "show", "table", "all"]
+    told = subprocess.run(argv, capture_output=True, timeout=IP_TIMEOUT, check=True).stdout
+    return sorted(filter(None, map(route, told.decode(errors="replace").splitlines())))
+
+
+def route(line: str) -> str:
+    """A line of ip-route(8) without what changes by itself; empty for a route that the kernel made. Pure."""
+    words = [word for word in line.replace("\\", " ").split() if word not in VOLATILE]
+    # an indented line describes the nexthop of the line before it
+    if (
+        not words
+        or line[0].isspace()
+        or _after("proto", words) & {"kernel"}
+        or _after("table", words) & {"local"}
+    ):
+        return ""
+    return " ".join(words)
+
+
+def _after(key: str, words: list[str]) -> set[str]:
+    return {value for word, value in itertools.pairwise(words) if word == key}
+
+
 def _programs() -> Iterator[str]:
     """Names of the programs that bear our mark: a daemon's name."""
     for environment in Path("/proc").glob("[0-9]*/environ"):
@@ -107,7 +146,9 @@ def _lines(path: str) -> list[str]:
 def compare(before: Look, now: Look) -> list[dict[str, str]]:
     """What is not as it was: ``what``, and ``why`` where it is none of our doing, else an empty string. Pure."""
     found = [*_of_links(before["links"], now["links"])]
-    # a record of an earlier version has no devices
+    # a record of an earlier version has no devices, and no routes
+    if "routes" in before:
+        found += _of_routes(before, now)
     found += _of_devices(before.get("devices", {}), now.get("devices", {}))
     for kind, ours in (
         ("mounts", "netlab-testbed"),
@@ -142,6 +183,31 @@ def _of_links(before: dict[str, Any], now: dict[str, Any]) -> Iterator[dict[str,
                 if now[name].get(key) != then:
                     what = f"{key} of link {name} was {_words(then)} and is {_words(now[name].get(key))}"
                     yield {"what": what, "why": ""}
+
+
+def _of_routes(before: Look, now: Look) -> Iterator[dict[str, str]]:
+    """A route that was changed is gone, and new. Any link that was there may be one whose addresses we took."""
+    there = set(before["links"])
+    ours = {name for name, link in now["links"].items() if link["alias"] == LINK_MARK}
+    for line in sorted(set(now["routes"]) - set(before["routes"])):
+        yield {"what": f"route {line} is new", "why": _why_new(line.split(), there | ours)}
+    for line in sorted(set(before["routes"]) - set(now["routes"])):
+        yield {"what": f"route {line} is gone", "why": _why_gone(line.split(), set(now["links"]))}
+
+
+def _why_new(words: list[str], links: set[str]) -> str:
+    if programs := _after("proto", words) - BY_HAND:
+        return f"a program of the board keeps it (proto {', '.join(programs)})"
+    if links & _after("dev", words):
+        return ""
+    return "it is on no link of this testbed, nor on one that was there"
+
+
+def _why_gone(words: list[str], links: set[str]) -> str:
+    ways = _after("dev", words)
+    if not ways:
+        return "no deploy removes a route that is on no link"
+    return "" if ways <= links else "its link is gone"
 
 
 def _of_devices(before: dict[str, Any], now: dict[str, Any]) -> Iterator[dict[str, str]]:

@@ -153,3 +153,90 @@ print(json.dumps(ledger.rollback()))
 """,
     )
     assert told[1] == []
+
+
+ROUTES = """
+def routes():
+    argv = ["ip", "-4", "-details", "route", "show", "table", "all"]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+ip("rule", "add", "from", "192.0.2.1", "table", "101")
+for words in (
+    "default via 198.18.0.1 dev eth1 onlink table 101",
+    "203.0.113.0/24 dev eth1 table 1010",
+    "203.0.114.0/24 via 192.0.2.254 mtu lock 1400 advmss 1300 metric 7",
+    "203.0.114.0/24 via 192.0.2.253 tos 0x10",
+    "203.0.115.0/24 via inet6 fe80::1 dev eth1",
+    "203.0.116.0/24 dev eth1 src 192.0.2.1 realm 3 proto static",
+    "local 203.0.117.0/24 dev eth1 table 9",
+):
+    ip("route", "add", *words.split())
+"""
+
+
+def test_routes_of_all_tables_come_back_as_they_were(tmp_path: Path) -> None:
+    told = inside(
+        tmp_path,
+        ROUTES
+        + """
+from ansible_collections.netlab.testbed.plugins.module_utils import residue
+before, look = routes(), residue.look()
+done = change([{"name": "eth1", "addresses": []}])
+during, left = routes(), residue.compare(look, residue.look())
+undone, failed = ledger.rollback()
+print(json.dumps({"before": before, "during": during, "after": routes(), "done": done, "failed": failed,
+                  "left": left, "residue": residue.compare(look, residue.look())}))
+""",
+    )
+    assert told["done"] == ["link.address_delete"]
+    assert "onlink" in told["before"]
+    assert "mtu lock 1400" in told["before"]
+    assert "eth1" not in told["during"]
+    assert told["failed"] == []
+    assert told["after"] == told["before"]
+    gone = [entry for entry in told["left"] if entry["what"].startswith("route ")]
+    assert len(gone) == 8
+    assert {(entry["what"].rpartition(" ")[2], entry["why"]) for entry in gone} == {("gone", "")}
+    assert told["residue"] == []
+
+
+def test_what_an_earlier_versions_ledger_says_of_routes_is_undone(tmp_path: Path) -> None:
+    told = inside(
+        tmp_path,
+        """
+from ansible_collections.netlab.testbed.plugins.module_utils.steps import Step
+before = dump()
+route = {"dst": "203.0.113.0/24", "gateway": "192.0.2.254", "proto": 3, "scope": 0}
+restore = Step("link.address_add", {"name": "eth1", "address": "192.0.2.1/24", "routes": [route]})
+run_steps([Step("link.address_delete", {"name": "eth1", "address": "192.0.2.1/24"}, undo=restore)], ledger)
+undone, failed = ledger.rollback()
+print(json.dumps({"shape": link_ops.read()["eth1"]["routes"] == [route], "failed": failed, "same": dump() == before}))
+""",
+    )
+    assert told == {"shape": True, "failed": [], "same": True}
+
+
+def test_a_nic_that_is_one_of_several_ways_keeps_its_address(tmp_path: Path) -> None:
+    told = inside(
+        tmp_path,
+        """
+def state(): return [dump(), subprocess.run(["ip", "-4", "route", "show", "table", "all"], capture_output=True,
+                                            text=True, check=True).stdout]
+ip("link", "add", "eth2", "type", "veth", "peer", "name", "far2")
+ip("link", "set", "eth2", "up")
+ip("address", "add", "198.51.100.1/24", "dev", "eth2")
+ip("route", "add", "10.0.0.0/8", "table", "101", "nexthop", "via", "192.0.2.254", "dev", "eth1",
+   "nexthop", "via", "198.51.100.2", "dev", "eth2")
+before = state()
+try:
+    change([{"name": "eth1", "addresses": []}])
+    refused = ""
+except BoardError as error:
+    refused = str(error)
+print(json.dumps({"refused": refused, "same": state() == before, "undone": ledger.rollback()}))
+""",
+    )
+    assert told["refused"].startswith(
+        "interface eth1 is one of several ways of the route 10.0.0.0/8 (table 101), which would be torn or lost"
+    )
+    assert told["same"]
+    assert told["undone"] == [[], []]

@@ -46,8 +46,12 @@ def apply(links: Links, step: Step) -> None:
     elif step.op == "link.address_add":
         if args["address"] not in links[args["name"]]["addresses"]:
             links[args["name"]]["addresses"] = [*links[args["name"]]["addresses"], args["address"]]
+        there = links[args["name"]]["routes"]
+        links[args["name"]]["routes"] = there + [route for route in args["routes"] if route not in there]
     elif step.op == "link.address_delete":
         links[args["name"]]["addresses"] = without(links[args["name"]]["addresses"], args["address"])
+        if not links[args["name"]]["addresses"]:  # with the last one go the routes of all tables
+            links[args["name"]]["routes"] = []
     else:
         raise AssertionError(step.op)
 
@@ -65,6 +69,11 @@ def without(addresses: list[str], gone: str) -> list[str]:
     return [address for address in addresses if address not in going]
 
 
+ROUTES = [
+    {"dst": "203.0.113.0/24", "gateway": "192.0.2.254"},
+    {"dst": "default", "gateway": "198.18.0.1", "table": 101, "flags": 4},
+    {"dst": "203.0.114.0/24", "gateway": "192.0.2.254", "metrics": {"mtu": 1400}, "tos": 16},
+]
 ADDRESSES = ["192.0.2.1/24", "192.0.2.2/24", "198.51.100.7/30"]
 nics = st.fixed_dictionaries(
     {
@@ -72,8 +81,9 @@ nics = st.fixed_dictionaries(
         "promiscuous": st.booleans(),
         "mtu": st.sampled_from([1500, 9000]),
         "addresses": st.lists(st.sampled_from(ADDRESSES), unique=True),
+        "routes": st.lists(st.sampled_from(ROUTES), unique_by=str),
     }
-)
+).map(lambda nic: nic if nic["addresses"] else {**nic, "routes": []})
 wishes = st.fixed_dictionaries(
     {},
     optional={
@@ -213,3 +223,18 @@ def test_routes_come_back_with_their_address() -> None:
     (step,) = plan({"eth1": nic}, [{"name": "eth1", "addresses": []}])
     assert step.undo is not None
     assert step.undo.args == {"name": "eth1", "address": "192.0.2.1/24", "routes": [route]}
+
+
+def test_an_address_stays_whose_loss_would_tear_a_route_of_several_ways() -> None:
+    nic = {**NIC, "addresses": ["192.0.2.1/24"], "multipath": ["10.0.0.0/8 (table main)"]}
+    told = r"interface eth1 is one of several ways of the route 10\.0\.0\.0/8 \(table main\), which would be torn or lost"
+    with pytest.raises(Refusal, match=told):
+        plan({"eth1": nic}, [{"name": "eth1", "addresses": []}])
+
+
+@given(st.lists(st.sampled_from(ADDRESSES), unique=True))
+def test_a_route_of_several_ways_hinders_no_change_that_leaves_the_addresses(addresses: list[str]) -> None:
+    nic = {**NIC, "addresses": addresses, "multipath": ["10.0.0.0/8 (table main)"]}
+    for wanted in ({"mtu": 9000}, {"addresses": [*addresses, "203.0.113.9/24"]}):
+        if len({network(address) for address in addresses}) == len(addresses):
+            assert plan({"eth1": nic}, [{"name": "eth1", **wanted}])
