@@ -227,7 +227,9 @@ def test_routes_come_back_with_their_address() -> None:
 
 def test_an_address_stays_whose_loss_would_tear_a_route_of_several_ways() -> None:
     nic = {**NIC, "addresses": ["192.0.2.1/24"], "multipath": ["10.0.0.0/8 (table main)"]}
-    told = r"interface eth1 is one of several ways of the route 10\.0\.0\.0/8 \(table main\), which would be torn or lost"
+    told = (
+        r"eth1 is one of several ways of the route 10\.0\.0\.0/8 \(table main\), which would be torn or lost"
+    )
     with pytest.raises(Refusal, match=told):
         plan({"eth1": nic}, [{"name": "eth1", "addresses": []}])
 
