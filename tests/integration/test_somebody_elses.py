@@ -8,7 +8,7 @@ guards is shown in tests/unit/plugins/test_guards_matter.py.
 from __future__ import annotations
 
 import json
-import sys
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,6 @@ options = f"fd={handle},rootmode=40000,user_id=0,group_id=0".encode()
 if libc.mount(b"ada@192.168.20.1:/srv", b"/mnt/theirs", b"fuse.sshfs", 0, options):
     raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 """
-COLLECTIONS = ROOT / ".collections"
 DOMAIN = """
 <domain type="qemu"><name>guest1</name><memory unit="MiB">32</memory><os><type>hvm</type></os></domain>
 """
@@ -233,13 +232,15 @@ def test_an_undo_of_what_is_somebody_elses_is_refused(lab: SshLab, their_domain:
         assert lab.inside(lab.dut, "find", "/root/theirs.xml")
         assert differences(before, look(lab)) == []
     finally:
-        lab.inside(lab.dut, "rm", "-r", "/var/lib/netlab-testbed")
+        lab.inside(lab.dut, "rm", "-r", folder)
 
 
 @pytest.mark.guest
 @pytest.mark.needs("libvirtd", "qemu-img", "virsh")
 def test_a_domain_that_runs_by_the_name_of_ours(lab: SshLab, their_domain: str) -> None:
     """Started between the plan and the change, so that only the change itself can see it."""
+    # a board over SSH has a /root and a /home of its own, which may be where this checkout is
+    shutil.copytree(ROOT / "plugins", lab.folder / "ansible_collections/netlab/testbed/plugins")
     lab.inside(lab.dut, "virsh", "-q", "start", "guest1")
     try:
         running = lab.inside(lab.dut, "virsh", "domid", "guest1")
@@ -251,7 +252,7 @@ def test_a_domain_that_runs_by_the_name_of_ours(lab: SshLab, their_domain: str) 
             f"create('guest1', {ours!r})"
         )
         with pytest.raises(BoardError, match="a domain named guest1 runs already and is not this testbed's"):
-            lab.inside(lab.dut, "env", f"PYTHONPATH={COLLECTIONS}", sys.executable, "-c", create)
+            lab.inside(lab.dut, "env", f"PYTHONPATH={lab.folder}", "/usr/bin/python3", "-c", create)
         assert lab.inside(lab.dut, "virsh", "domid", "guest1") == running
     finally:
         lab.inside(lab.dut, "virsh", "-q", "destroy", "guest1")

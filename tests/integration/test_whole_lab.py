@@ -191,6 +191,20 @@ def test_destroy_leaves_nothing(lab: dict[str, set[str]]) -> None:
     assert more_than(lab, snapshot()) == {}
 
 
+def test_boards_that_are_made_here_go_whatever_their_ledgers_say(lab: dict[str, set[str]]) -> None:
+    """As those of another version do: what cannot be undone on any of them must not keep all of them for ever."""
+    netlab("deploy", "-t", "host")
+    ledger = "/var/lib/netlab-testbed/ledger/topology.json"
+    for name in ("testdut", "testpeer"):
+        enter = ["nsenter", "-t", str(board_pid(name)), "-a", "--"]
+        change = ["sed", "-i", 's/"op": "link.[a-z_]*"/"op": "link.unheard_of"/', ledger]
+        subprocess.run([*enter, *change], check=True, timeout=10)
+    said = netlab("destroy", status=1).stderr
+    assert "unknown operation 'link.unheard_of': this ledger is from another version" in said
+    assert more_than(lab, snapshot()) == {}
+    assert "nothing of netlab is left" in netlab("destroy").stdout
+
+
 def test_check_and_diff_on_an_empty_lab_only_say(lab: dict[str, set[str]]) -> None:
     netlab("destroy")
     said = netlab("deploy", "-t", "tap", "--check", "--diff").stdout
