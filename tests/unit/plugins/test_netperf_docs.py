@@ -12,7 +12,6 @@ import yaml
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.errors import MeasurementError
 from ansible_collections.netlab.testbed.plugins.module_utils.measuring.instrument import Flow
 from ansible_collections.netlab.testbed.plugins.module_utils.netperf.command import (
-    CONTROL_PORT,
     DEFAULTS,
     PRESETS,
     TESTS,
@@ -89,6 +88,6 @@ def test_the_role_asks_at_the_port_where_the_testbeds_netservers_listen() -> Non
 
 
 def test_the_page_shows_the_command_of_the_preset() -> None:
-    argv = netperf_command(read_parameters({"preset": "stratos-2022"}), Flow("192.0.2.2", CONTROL_PORT))
+    argv = netperf_command(read_parameters({"preset": "stratos-2022"}), Flow("192.0.2.2", NETSERVER_PORT))
     shown = " ".join(["PEER" if word == "192.0.2.2" else word for word in argv[:-1]])
     assert f"    {shown} MIN_LATENCY,MEAN_LATENCY,…\n" in PAGE
