@@ -98,7 +98,11 @@ def _retransmission_timeout(trial: Mapping[str, Any], figures: Mapping[str, Any]
     high = number(figures, "max_us")
     if high is None or high < RETRANSMISSION_TIMEOUT_US:
         return
-    places = [f"{count} at the {place}" for place, count in _retransmitted(trial.get("counters"))]
+    # the peer is read once between two trials, so pause, load and warm-up of this one are in its counters
+    told = {"peer": "peer, since the trial before"}
+    places = [
+        f"{count} at the {told.get(place, place)}" for place, count in _retransmitted(trial.get("counters"))
+    ]
     if places:
         text = f"max is not below 200 ms while TCP sent segments again ({', '.join(places)})"
         yield Flag("retransmission_timeout_counted", f"{text}: most likely a wait for one, not a latency")

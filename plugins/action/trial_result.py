@@ -2,8 +2,9 @@
 """A trial made whole: what the dut measured, with the peer's counters around it.
 
 The task is delegated to the peer. Its counters are read once a trial: the reading after one trial is the one
-before the next, since nothing of ours runs in between. They are read by cat(1) and taken apart here: a module on
-the peer, with a Python to start and a pack to send, would take ten times as long, for every trial.
+before the next, so what the next one does before it counts is in it, its pause, loads and warm-up. They are read by
+cat(1) and taken apart here: a module on the peer, with a Python to start and a pack to send, would take ten times as
+long, for every trial.
 """
 
 from __future__ import annotations

@@ -112,9 +112,8 @@ GUEST_OPTIONS = {
 }
 
 
-def busy() -> dict[str, str]:
+def busy(links: dict[str, dict[str, Any]]) -> dict[str, str]:
     """By interface why it is not free."""
-    links = links_told.read()
     ways = board_facts.ways_out(links)
     carried = {name: board_nics.carries(name, links, ways) for name in links}
     return {name: " and ".join(why) for name, why in carried.items() if why}
@@ -125,11 +124,16 @@ def read(interface: str, guests: list[dict[str, Any]]) -> dict[str, Any]:
     current = state.read(interface, [guest["device"] for guest in guests if guest["device"]])
     entries = record.entries()
     nic = current["nic"]
+    links = links_told.read()
     return {
         **current,
         "ours": nic is not None and record.made_by_us(entries, nic["address"]),
         "guests": record.guests(entries),
-        "busy": busy(),
+        "busy": busy(links),
+        # the measured NIC's own are in the ledger, and go before it is given away
+        "addresses": {
+            name: [*link["addresses"], *link["global6"]] for name, link in links.items() if name != interface
+        },
     }
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The faults are tried by two workers, one a core, each with boards of its own; every test waits for its own.
+"""The faults are tried by three workers, each with boards of its own; every test waits for its own. Half of a trial is
+waiting, so three keep two cores busy; and what is lost by one core too few is time, not a fault.
 
 NETLAB_FAULTS=whole tries all of them, as `./lab test faults` does, and NETLAB_FAULTS=3/20 the third twentieth, for
 whoever shares a machine; else it is a sample, the same each time. NETLAB_FAULTS_LOG names a file that gets a line of
@@ -23,7 +24,7 @@ from tests.faults.far import FarLab
 from tests.faults.lab import Lab
 from tests.faults.trying import attempt
 
-WORKERS = 2
+WORKERS = 3
 RESULTS: dict[Trial, str] = {}
 TOOK: dict[Trial, float] = {}
 
@@ -51,7 +52,7 @@ class Campaign:
         self.left = list(trials)
         self.over = False
         self.mutex = threading.Lock()
-        names = [f"f{os.getpid() % 10000}{letter}" for letter in "ab"[:WORKERS]]
+        names = [f"f{os.getpid() % 10000}{letter}" for letter in "abc"[:WORKERS]]
         self.workers = [threading.Thread(target=self._work, args=(name,)) for name in names]
         for worker in self.workers:
             worker.start()

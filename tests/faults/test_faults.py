@@ -31,7 +31,7 @@ def test_survived(trial: Trial, campaign: Campaign) -> None:
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    made = Lab(f"f{os.getpid() % 10000}c")
+    made = Lab(f"f{os.getpid() % 10000}d")
     yield made
     made.close()
 

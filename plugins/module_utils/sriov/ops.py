@@ -83,11 +83,12 @@ def bind_virtual(device: str, interface: str, vf: int) -> None:
 
 
 @operation("pci.bind", "bind {device} to {driver}", volatile=True)
-def bind(device: str, driver: str, override: str, was: dict[str, str]) -> None:
+def bind(device: str, driver: str, override: str, was: dict[str, Any]) -> None:
     """To the driver named, with ``driver_override`` as given: Documentation/ABI, sysfs-bus-pci.
 
-    ``was``: interface of a whole NIC, its MAC address from its maker, and the one that it had. Where it gets its own
-    driver back, the interface is waited for, since what is undone next is undone by name, and has that address again.
+    ``was``: interface of a whole NIC, its MAC address from its maker, and the one that it had; its MTU, and whether it
+    was up. Where it gets its own driver back, the interface is waited for, since what is undone next is undone by name,
+    and is as it was again.
     """
     if not pci.device(device).exists():
         if driver == pci.VFIO:
@@ -98,6 +99,10 @@ def bind(device: str, driver: str, override: str, was: dict[str, str]) -> None:
         _await_interface(device, was["interface"])
         if was["address_set"] and vf_links.addresses(was["interface"])[0] != was["address_set"]:
             _ip_link(was["interface"], "address", was["address_set"])
+        if was.get("mtu"):  # a ledger of an earlier version has it not
+            _ip_link(was["interface"], "mtu", str(was["mtu"]))
+        if was.get("up"):
+            _ip_link(was["interface"], "up")
 
 
 @operation("pci.release", "leave {device} without a driver", volatile=True)

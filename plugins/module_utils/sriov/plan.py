@@ -151,7 +151,7 @@ def _given(current: State, guest: Device, settings: Mapping[str, Any], leaving: 
     if old["driver"] != pci.VFIO:
         # what the device is called and which address it has, for whoever asks while it is away, and for the undo
         name = next(iter(old["interfaces"]), "")
-        was = {"interface": name, "mac": old["mac"], "address_set": old["address_set"]}
+        was = {"interface": name, **{key: old[key] for key in ("mac", "address_set", "up", "mtu")}}
         args = {"device": address, "driver": pci.VFIO, "override": pci.VFIO, "was": was}
         steps.append(Step("pci.bind", args, undo=_give_back(old, was)))
     if old["vf"] is not None and old["physical_interface"]:
@@ -166,7 +166,7 @@ def _given(current: State, guest: Device, settings: Mapping[str, Any], leaving: 
     return steps
 
 
-def _give_back(device: Device, was: dict[str, str]) -> Step:
+def _give_back(device: Device, was: dict[str, Any]) -> Step:
     place = {"device": device["address"], "override": device["override"]}
     if not device["driver"]:
         return Step("pci.release", place)
@@ -181,6 +181,11 @@ def _may_be_given(current: State, guest: str, device: Device, leaving: Sequence[
         if interface in current["busy"]:
             raise Refusal(
                 f"{guest}: {address} (pci_device) is {interface}, which is not free: {current['busy'][interface]}"
+            )
+        if addresses := current["addresses"].get(interface):
+            raise Refusal(
+                f"{guest}: {address} (pci_device) is {interface}, which has {', '.join(addresses)}: that would go"
+                " with it, take it off first"
             )
     if current["ours"] and address in current["nic"]["virtual"]:
         raise Refusal(

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.netlab.testbed.plugins.module_utils.sriov import pci, vf_links
 
+IFF_UP = 1  # netdevice(7)
 UNSAFE = Path("module/vfio_iommu_type1/parameters/allow_unsafe_interrupts")
 
 
@@ -52,6 +53,8 @@ def read_device(address: str, sys: Path = pci.SYS) -> dict[str, Any] | None:
         "interfaces": pci.interfaces(address, sys),
         "mac": "",
         "address_set": "",
+        "up": False,
+        "mtu": 0,
         "virtual": pci.number_of_virtual(address, sys),
         "group": pci.group(address, sys),
         "others": pci.others_in_group(address, sys),
@@ -61,7 +64,10 @@ def read_device(address: str, sys: Path = pci.SYS) -> dict[str, Any] | None:
         "settings": {},
     }
     if found["interfaces"]:
-        found["address_set"], found["mac"] = vf_links.addresses(found["interfaces"][0])
+        interface = sys / "class/net" / found["interfaces"][0]
+        found["address_set"], found["mac"] = vf_links.addresses(interface.name)
+        found["up"] = bool(pci.number(interface / "flags") & IFF_UP)
+        found["mtu"] = pci.number(interface / "mtu")
     if parent:
         siblings = pci.virtual(parent, sys)
         if address in siblings:

@@ -21,7 +21,8 @@ DEFAULTS = {"spoof_check": True, "trust": False, "link_state": "auto"}
 def device(address: str, **changes: Any) -> State:
     return {
         "address": address, "network": True, "driver": "igb", "override": "", "interfaces": ["enp2s0"],
-        "mac": "02:00:00:00:00:aa", "address_set": "02:00:00:00:00:ab", "virtual": 0, "group": "4",
+        "mac": "02:00:00:00:00:aa", "address_set": "02:00:00:00:00:ab", "up": True, "mtu": 9000,
+        "virtual": 0, "group": "4",
         "others": [], "physical": None, "physical_interface": None, "vf": None, "settings": {}, **changes,
     }  # fmt: skip
 
@@ -42,7 +43,7 @@ def board(count: int = 0, total: int = 7, ours: bool = True, autoprobe: bool = T
         },
         "devices": {function["address"]: function for function in functions} | {WHOLE: device(WHOLE)},
         "vfio": False, "unsafe_interrupts": None, "ours": ours and count > 0, "guests": ["guest1"] if count else [],
-        "busy": {"enp0s0": "it carries the default route"}, **changes,
+        "busy": {"enp0s0": "it carries the default route"}, "addresses": {"enp0s0": ["203.0.113.7/24"]}, **changes,
     }  # fmt: skip
 
 
@@ -155,7 +156,7 @@ def test_a_whole_nic_is_given_and_given_back() -> None:
     steps = carry_out(state, wanted(guest(1, WHOLE)))
     assert words(steps) == ["vfio.load", "pci.bind"]
     assert steps[1].args["was"] == {
-        "interface": "enp2s0", "mac": "02:00:00:00:00:aa", "address_set": "02:00:00:00:00:ab",
+        "interface": "enp2s0", "mac": "02:00:00:00:00:aa", "address_set": "02:00:00:00:00:ab", "up": True, "mtu": 9000,
     }  # fmt: skip
     undo(state, steps)
     assert state == before
@@ -243,6 +244,12 @@ def with_whole(**changes: Any) -> State:
             "not free: it carries the default",
         ),
         (with_whole(network=False), wanted(guest(1, WHOLE)), "is not a network controller"),
+        (
+            board(addresses={"enp2s0": ["10.9.0.5/24", "2001:db8::5/64"]}),
+            wanted(guest(1, WHOLE)),
+            "is enp2s0, which has 10.9.0.5/24, 2001:db8::5/64: that would go with it, take it off first",
+        ),
+        (board(count=1), wanted(guest(1, "0000:01:10.0")), "is a virtual function of this testbed's making"),
         (
             with_whole(interfaces=["enp0s0"]),
             wanted(guest(1, WHOLE)),
