@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-EVERY = 0.25  # seconds between two looks
+EVERY = 0.5  # seconds between two looks
 MANAGED = ("192.0.2.", "198.51.100.")  # addresses of management NICs, of documentation's networks (RFC 5737)
 LIMIT = 5.0  # seconds that an answer may take on a busy machine
 
