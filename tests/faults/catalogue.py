@@ -95,7 +95,7 @@ def _host() -> Iterator[Trial]:
         for fault in (*KILLS, *INTERRUPTS[task % 6 : task % 6 + 1]):
             yield Trial(fault, "deploy", "host", f"task {task}")
     yield from _inside_host("deploy")
-    for task in range(4, DEPLOY_TASKS + 1, 5):
+    for task in range(4, DEPLOY_TASKS + 1, 4):
         for fault in PLACES:
             if (
                 fault != "another deploy" or LOCKED_FROM < task < DEPLOY_TASKS
@@ -137,7 +137,8 @@ def _torn() -> Iterator[Trial]:
     """The ledger's file half written."""
     for command, count in WRITES.items():
         for number in range(1, count + 1):
-            yield Trial(INSIDE[number % 3], command, "host", f"dut write {number} torn")
+            yield Trial("kill -9 module", command, "host", f"dut write {number} torn")
+            yield Trial(INSIDE[1:3][number % 2], command, "host", f"dut write {number} torn")
     yield Trial("kill -9 module", "deploy", "host", "machine write 1 torn")  # that is the locks' file
 
 
