@@ -35,11 +35,8 @@ VOLATILE = {
     "trap",
 }
 BY_HAND = {"boot", "static"}  # protocols of the routes that no program keeps, as `ip route add` makes them
-OWN = (
-    "before.json",
-    "ledger",
-    "os-packages",
-)  # of the record itself, which goes last; packages stay, and their list
+# Of the record itself, which goes last; and the list of packages, which stay.
+OWN = ("before.json", "ledger", "os-packages")
 
 
 def look(folders: Collection[str] = FOLDERS) -> Look:

@@ -84,10 +84,9 @@ from ansible_collections.netlab.testbed.plugins.module_utils.modulekit import fa
 from ansible_collections.netlab.testbed.plugins.module_utils.self_rollback import timer
 from ansible_collections.netlab.testbed.plugins.module_utils.steps import BoardError
 
+# Seconds; waiting for another installation, updating, downloading and installing have limits of their own.
+LIMIT = 3600.0
 # What was brought to this machine, dependencies too, a name a line: a clean-up removes that and no more.
-LIMIT = (
-    3600.0  # seconds: waiting for another one, updating, downloading and installing have limits of their own
-)
 RECORD = Path("/var/lib/netlab-testbed/os-packages")
 
 

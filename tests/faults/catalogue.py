@@ -97,9 +97,8 @@ def _host() -> Iterator[Trial]:
     yield from _inside_host("deploy")
     for task in range(4, DEPLOY_TASKS + 1, 4):
         for fault in PLACES:
-            if (
-                fault != "another deploy" or LOCKED_FROM < task < DEPLOY_TASKS
-            ):  # at the last the boards are given back
+            # at the last boundary the boards are given back
+            if fault != "another deploy" or LOCKED_FROM < task < DEPLOY_TASKS:
                 yield Trial(fault, "deploy", "host", f"task {task}")
     for task in range(1, DEPLOY_TASKS + 1, 5):
         yield Trial("init killed", "deploy", "host", f"task {task}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The faults are tried by three workers, each with boards of its own; every test waits for its own. Half of a trial is
-waiting, so three keep two cores busy; and what is lost by one core too few is time, not a fault.
+"""The faults are tried by three workers, each with boards of its own; every test waits for its own. A trial waits
+now and then, so three keep two cores busy.
 
 NETLAB_FAULTS=whole tries all of them, as `./lab test faults` does, and NETLAB_FAULTS=3/20 the third twentieth, for
 whoever shares a machine; else it is a sample, the same each time. NETLAB_FAULTS_LOG names a file that gets a line of
